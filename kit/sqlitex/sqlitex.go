@@ -1,0 +1,115 @@
+// Package sqlitex opens SQLite files the one way that Crank uses them: WAL,
+// one writer, many readers, migrations that go forward only.
+//
+// It does not own any schema: each store brings its own list of steps.
+package sqlitex
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+)
+
+// DB is one SQLite file: Write has a single connection, so that writers queue
+// in the process instead of failing with SQLITE_BUSY; Read has several.
+type DB struct {
+	Write, Read *sql.DB
+}
+
+// Durability says when a commit is safe.
+type Durability string
+
+// Full survives power loss (an fsync a commit). Normal survives a crash of the
+// process but may lose the last commits at power loss: for what can be derived
+// again from the journal.
+const (
+	Full   Durability = "FULL"
+	Normal Durability = "NORMAL"
+)
+
+// Open opens or creates the file at path and applies the steps it has not seen.
+// The number of applied steps is the file's user_version; a file with more steps
+// than given comes from a newer program and is refused. Steps never change once
+// released.
+func Open(ctx context.Context, path string, d Durability, steps ...string) (*DB, error) {
+	dsn := func(extra string) string {
+		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate" +
+			"&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)" +
+			"&_pragma=synchronous(" + string(d) + ")&_pragma=cache_size(-16384)&_pragma=mmap_size(268435456)" + extra
+	}
+	write, err := sql.Open("sqlite", dsn(""))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	write.SetMaxOpenConns(1)
+	if err := migrate(ctx, write, steps); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
+	}
+	read, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)"))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
+	}
+	read.SetMaxOpenConns(4)
+	return &DB{write, read}, nil
+}
+
+func migrate(ctx context.Context, db *sql.DB, steps []string) error {
+	var have int
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
+		return err
+	}
+	if have > len(steps) {
+		return fmt.Errorf("the file is of version %d, this program knows %d: use a newer crank", have, len(steps))
+	}
+	for i := have; i < len(steps); i++ {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, steps[i])
+		if err == nil {
+			_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", i+1))
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("migration step %d: %w", i+1, err), tx.Rollback())
+		}
+		if err := tx.Commit(); err != nil {
+			return fmt.Errorf("migration step %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// Tx runs f in one write transaction: committed when f returns nil, rolled back
+// otherwise.
+func (db *DB) Tx(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := db.Write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// Close closes both sides; the last connection folds the WAL into the file.
+func (db *DB) Close() error { return errors.Join(db.Read.Close(), db.Write.Close()) }
+
+// IsFull reports whether err means that the disk or the file's quota is full.
+func IsFull(err error) bool { return hasCode(err, lib.SQLITE_FULL) || hasCode(err, lib.SQLITE_IOERR) }
+
+// IsUnique reports whether err is a broken UNIQUE or PRIMARY KEY constraint.
+func IsUnique(err error) bool {
+	return hasCode(err, lib.SQLITE_CONSTRAINT_UNIQUE) || hasCode(err, lib.SQLITE_CONSTRAINT_PRIMARYKEY)
+}
+
+func hasCode(err error, code int) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (e.Code() == code || e.Code()&0xff == code)
+}
