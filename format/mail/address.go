@@ -5,8 +5,8 @@ import "strings"
 // parseAddresses reads an address list, RFC 5322 section 3.4 and what is sent
 // in its place: groups are flattened, semicolons may separate, quotes and
 // brackets may be left open, names may be raw or encoded anywhere.
-func parseAddresses(s string) []Address {
-	p := addressParser{in: s, lastAngle: strings.LastIndexByte(s, '>')}
+func parseAddresses(s, fallback string) []Address {
+	p := addressParser{in: s, fallback: fallback, lastAngle: strings.LastIndexByte(s, '>')}
 	for p.at < len(p.in) {
 		p.step()
 	}
@@ -15,14 +15,15 @@ func parseAddresses(s string) []Address {
 }
 
 type addressParser struct {
-	in      string
-	at      int
-	out     []Address
-	phrase  strings.Builder // display name, quotes undone
-	raw     strings.Builder // the same as written: an address may stand there
-	angle   string
-	hasAddr bool // an <address> was read
-	comment string
+	in       string
+	fallback string // charset of 8-bit text
+	at       int
+	out      []Address
+	phrase   strings.Builder // display name, quotes undone
+	raw      strings.Builder // the same as written: an address may stand there
+	angle    string
+	hasAddr  bool // an <address> was read
+	comment  string
 
 	lastAngle int  // of in: no bracket closes after it
 	loose     bool // a quote was never closed: quotes are plain characters
@@ -107,14 +108,14 @@ func (p *addressParser) finish() {
 	if len(addr) > 7 && strings.EqualFold(addr[:7], "mailto:") {
 		addr = addr[7:]
 	}
-	addr = decodeWords(closeUp(addr))
-	name = collapse(decodeWords(collapse(name)))
+	addr = decodeWords(closeUp(addr), p.fallback)
+	name = collapse(decodeWords(collapse(name), p.fallback))
 	name = strings.Trim(name, "\"")
 	if len(name) > 2 && name[0] == '\'' && name[len(name)-1] == '\'' {
 		name = name[1 : len(name)-1]
 	}
 	if name == "" {
-		name = collapse(decodeWords(p.comment))
+		name = collapse(decodeWords(p.comment, p.fallback))
 	}
 	if name != "" || addr != "" {
 		p.out = append(p.out, Address{Name: name, Email: addr})

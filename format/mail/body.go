@@ -26,7 +26,7 @@ func (p *parser) leaf(part *Part, decoded io.Reader, id string) {
 		return
 	}
 	p.values += len(keep.bytes)
-	value, problem := bodyText(keep.bytes, part.Type, part.Charset)
+	value, problem := p.bodyText(keep.bytes, part.Type, part.Charset)
 	truncated := meter.n > int64(len(keep.bytes))
 	if truncated {
 		value = strings.TrimRight(value, "\uFFFD")
@@ -39,11 +39,15 @@ func (p *parser) leaf(part *Part, decoded io.Reader, id string) {
 }
 
 // bodyText decodes the text of a part; line ends become LF.
-func bodyText(b []byte, kind, charset string) (text string, problem bool) {
+func (p *parser) bodyText(b []byte, kind, charset string) (text string, problem bool) {
 	if charset == "" && kind == "text/html" {
 		charset = htmlCharset(b)
 	}
-	text, problem = decodeCharset(b, charset)
+	fallback := ""
+	if p.opts.Guess {
+		fallback = "windows-1252"
+	}
+	text, problem = decodeCharset(b, charset, fallback)
 	if strings.ContainsRune(text, 0) {
 		text, problem = strings.ReplaceAll(text, "\x00", "\uFFFD"), true
 	}

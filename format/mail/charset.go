@@ -49,39 +49,40 @@ func findCharset(name string) encoding.Encoding {
 	return nil
 }
 
-// decodeCharset turns b into UTF-8. A charset that is absent, plain ASCII or
-// unknown is guessed: UTF-8 where the bytes are valid so, else windows-1252.
-// problem is true when the name was not known or some bytes did not fit it.
-func decodeCharset(b []byte, name string) (text string, problem bool) {
+// decodeCharset turns b into UTF-8. Where the charset is absent, plain ASCII or
+// unknown and b is no UTF-8, it is read as fallback, itself a charset; with ""
+// invalid bytes become U+FFFD. problem is true when the name was not known or
+// some bytes did not fit it.
+func decodeCharset(b []byte, name, fallback string) (text string, problem bool) {
 	switch lower := strings.ToLower(strings.TrimSpace(name)); {
 	case lower == "utf-8" || lower == "utf8":
 		return strings.ToValidUTF8(string(b), "\uFFFD"), !utf8.Valid(b)
 	case lower == "utf-7" || lower == "unicode-1-1-utf-7" || lower == "unicode-2-0-utf-7":
 		return decodeUTF7(b)
 	case lower == "" || lower == "us-ascii" || lower == "ascii" || lower == "ansi_x3.4-1968":
-		return guessCharset(b), lower != "" && !isASCII(b)
+		return guessCharset(b, fallback), !isASCII(b) && (lower != "" || !utf8.Valid(b))
 	}
 	enc := findCharset(name)
 	if enc == nil {
-		return guessCharset(b), !isASCII(b)
+		return guessCharset(b, fallback), true
 	}
 	out, err := enc.NewDecoder().Bytes(b)
 	if err != nil {
-		return guessCharset(b), true
+		return guessCharset(b, fallback), true
 	}
 	return strings.ToValidUTF8(string(out), "\uFFFD"), bytes.Contains(out, []byte("\uFFFD"))
 }
 
-// guessCharset reads bytes of no known charset.
-func guessCharset(b []byte) string {
-	if utf8.Valid(b) {
-		return string(b)
+// guessCharset reads bytes of no known charset: as UTF-8, else as fallback.
+func guessCharset(b []byte, fallback string) string {
+	if fallback != "" && !utf8.Valid(b) {
+		if enc := findCharset(fallback); enc != nil {
+			if out, err := enc.NewDecoder().Bytes(b); err == nil {
+				return strings.ToValidUTF8(string(out), "\uFFFD")
+			}
+		}
 	}
-	out, err := charmap.Windows1252.NewDecoder().Bytes(b)
-	if err != nil {
-		return strings.ToValidUTF8(string(b), "\uFFFD")
-	}
-	return string(out)
+	return strings.ToValidUTF8(string(b), "\uFFFD")
 }
 
 // htmlCharset is the charset an HTML page names in itself, or "".
@@ -113,7 +114,7 @@ func decodeUTF7(b []byte) (text string, problem bool) {
 		if plus < 0 {
 			plus = len(b)
 		}
-		out.WriteString(guessCharset(b[:plus]))
+		out.WriteString(guessCharset(b[:plus], "windows-1252"))
 		if plus == len(b) {
 			break
 		}

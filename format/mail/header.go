@@ -6,8 +6,17 @@ import (
 	"strings"
 )
 
-// fields is one header section, in order.
+// fields is one header section, in order, its values in the sender's bytes.
 type fields []Header
+
+// clean gives the fields in valid UTF-8.
+func (f fields) clean(fallback string) []Header {
+	out := make([]Header, len(f))
+	for i, h := range f {
+		out[i] = Header{h.Name, guessCharset([]byte(h.Value), fallback)}
+	}
+	return out
+}
 
 // get gives the last field of a name, as RFC 8621 section 4.1.3 rules, with
 // its folds undone.
@@ -84,16 +93,26 @@ func (p *parser) headers(s *scanner, part string) fields {
 		default:
 			line = append([]byte{}, line...)
 			flush()
-			if len(out) == 0 || !fieldFollows(s.peek(1024)) {
+			if len(out) == 0 || out.opens(line) || !fieldFollows(s.peek(1024)) {
 				if len(out) > 0 {
 					p.defect("header-not-ended", "no blank line before the body", part)
 				}
 				s.unread(line)
 				return out
 			}
-			p.defect("header-without-colon", clip(guessCharset(bytes.TrimSpace(line)), 80), part)
+			p.defect("header-without-colon", clip(string(bytes.TrimSpace(line)), 80), part)
 		}
 	}
+}
+
+// opens says whether line is a delimiter of the multipart that f describes.
+func (f fields) opens(line []byte) bool {
+	if !bytes.HasPrefix(line, []byte("--")) {
+		return false
+	}
+	raw, _ := f.get("Content-Type")
+	_, params := parseParams(raw, "")
+	return params["boundary"] != "" && string(bytes.TrimRight(line[2:], " \t\r\n")) == params["boundary"]
 }
 
 // addField adds the field in raw, line ends and all, if there is room.
@@ -110,7 +129,7 @@ func (p *parser) addField(out fields, raw []byte, part string) fields {
 	if !isASCII(value) {
 		p.defectOnce("header-8bit", name, part)
 	}
-	return append(out, Header{Name: name, Value: strings.TrimRight(guessCharset(value), "\r\n")})
+	return append(out, Header{Name: name, Value: strings.TrimRight(string(value), "\r\n")})
 }
 
 // skipHeader reads on to the blank line.
@@ -155,12 +174,13 @@ func fieldFollows(text []byte) bool {
 
 // fill sets the header properties of an Email.
 func (p *parser) fill(e *Email, f fields, part string) {
-	e.Headers = f
+	fallback := p.fallback(f)
+	e.Headers = f.clean(fallback)
 	e.MessageID, e.InReplyTo, e.References = f.ids("Message-ID"), f.ids("In-Reply-To"), f.ids("References")
-	e.From, e.Sender, e.ReplyTo = f.addresses("From"), f.addresses("Sender"), f.addresses("Reply-To")
-	e.To, e.CC, e.BCC = f.addresses("To"), f.addresses("Cc"), f.addresses("Bcc")
+	e.From, e.Sender, e.ReplyTo = f.addresses("From", fallback), f.addresses("Sender", fallback), f.addresses("Reply-To", fallback)
+	e.To, e.CC, e.BCC = f.addresses("To", fallback), f.addresses("Cc", fallback), f.addresses("Bcc", fallback)
 	if subject, ok := f.get("Subject"); ok {
-		e.Subject = strings.TrimSpace(unfold(decodeWords(subject)))
+		e.Subject = strings.TrimSpace(unfold(decodeWords(subject, fallback)))
 	}
 	if date, ok := f.get("Date"); ok {
 		if t, ok := parseDate(date); ok {
@@ -176,9 +196,21 @@ func (p *parser) fill(e *Email, f fields, part string) {
 	}
 }
 
-func (f fields) addresses(name string) []Address {
+func (f fields) addresses(name, fallback string) []Address {
 	value, _ := f.get(name)
-	return parseAddresses(value)
+	return parseAddresses(value, fallback)
+}
+
+// fallback is the charset to read 8-bit headers in; "" for none.
+func (p *parser) fallback(f fields) string {
+	if !p.opts.Guess {
+		return ""
+	}
+	raw, _ := f.get("Content-Type")
+	if _, params := parseParams(raw, ""); findCharset(params["charset"]) != nil {
+		return params["charset"]
+	}
+	return "windows-1252"
 }
 
 func (f fields) ids(name string) []string {
@@ -189,6 +221,7 @@ func (f fields) ids(name string) []string {
 // parseIDs gives message ids without their brackets; where there are none at
 // all, the words that hold an @.
 func parseIDs(s string) (ids []string) {
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	if !strings.Contains(s, "<") {
 		for _, word := range strings.Fields(s) {
 			if strings.Contains(word, "@") {
@@ -217,7 +250,7 @@ func parseIDs(s string) (ids []string) {
 // clip shortens text for a defect.
 func clip(s string, n int) string {
 	if len(s) <= n {
-		return s
+		return strings.ToValidUTF8(s, "\uFFFD")
 	}
-	return strings.ToValidUTF8(s[:n], "") + "..."
+	return strings.ToValidUTF8(s[:n], "\uFFFD") + "..."
 }

@@ -53,7 +53,7 @@ type Address struct {
 }
 
 // Header is one field as it stood: Value is what followed the colon, folds and
-// all, made valid UTF-8.
+// all, in valid UTF-8.
 type Header struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
@@ -106,6 +106,10 @@ type Sink func(part *Part, content io.Reader) error
 type Options struct {
 	Nested bool // parse message/rfc822 parts into SubParts instead of giving them to Sink
 	Sink   Sink // nil: attachments are measured and skipped
+	// Guess reads 8-bit text that names no charset and is no UTF-8 by what is
+	// likely: a header in the charset of the body, else windows-1252. Without
+	// it such bytes become U+FFFD, as RFC 8621 section 4.1.2.1 has it.
+	Guess  bool
 	Limits Limits
 }
 

@@ -43,13 +43,12 @@ type Entry struct {
 	// within a line, "no-blank-before-separator". Final at the message's end.
 	Defects []Defect
 
-	a      *Archive
-	mid    bool
-	first  []byte // a separator of no mbox: kept as content
-	queue  []byte
-	held   []byte // a line end held back: it may belong to the next separator
-	wasNew bool   // held is that of an empty line
-	done   bool
+	a     *Archive
+	mid   bool   // the last line read had no end
+	lead  []byte // given before queue
+	queue []byte
+	held  []byte // an empty line held back: it may belong to the next separator
+	done  bool
 }
 
 // Open tells an mbox from a single message by its first line.
@@ -149,18 +148,21 @@ func (a *Archive) readLine() ([]byte, error) {
 // Read gives the message's octets, without separator and quoting.
 func (e *Entry) Read(p []byte) (n int, err error) {
 	for n < len(p) {
+		if len(e.lead) > 0 {
+			k := copy(p[n:], e.lead)
+			e.lead, n = e.lead[k:], n+k
+			continue
+		}
 		if len(e.queue) == 0 {
-			if n > 0 && e.a.br.Buffered() == 0 {
+			if e.done || n > 0 && e.a.br.Buffered() == 0 || !e.fetch() {
 				break
 			}
-			if e.done || !e.fetch() {
-				break
-			}
+			continue
 		}
 		k := copy(p[n:], e.queue)
 		e.queue, n = e.queue[k:], n+k
 	}
-	if n == 0 && len(p) > 0 {
+	if n == 0 && len(p) > 0 && e.done {
 		if e.a.err != nil {
 			return 0, e.a.err
 		}
@@ -169,46 +171,35 @@ func (e *Entry) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// fetch fills queue with the next line, or sets done at the message's end. An
-// empty line before a separator is the archive's, not the message's.
+// fetch takes the next line in, or sets done at the message's end. An empty
+// line before a separator is the archive's, not the message's.
 func (e *Entry) fetch() bool {
 	if e.a.current != e {
 		e.done = true
 		return false
-	}
-	if e.wasNew && !e.mid {
-		// the held empty line is given unless a separator follows it
-		if start, _ := e.a.br.Peek(1); len(start) > 0 && start[0] != 'F' {
-			e.queue, e.held, e.wasNew = e.held, nil, false
-			return true
-		}
 	}
 	at := e.a.offset
 	line, err := e.a.readLine()
 	if len(line) == 0 {
 		return e.finish(err)
 	}
-	if e.a.mbox && !e.mid && isFromLine(line) && e.separator(line, at) {
-		e.done = true
-		return false
+	bol := !e.mid
+	if e.a.mbox && bol && isFromLine(line) {
+		line = append([]byte{}, line...)
+		if e.separator(line, at) {
+			e.done = true
+			return false
+		}
 	}
 	e.Length += int64(len(line))
-	bol := !e.mid
 	e.mid = line[len(line)-1] != '\n'
-	if !e.a.mbox {
-		e.queue = line
-		return true
-	}
-	if bol && isQuotedFrom(line) {
+	if e.a.mbox && bol && isQuotedFrom(line) {
 		line = line[1:]
 	}
-	if text, eol := cutEOL(line); bol && len(text) == 0 && len(eol) > 0 && e.held == nil {
-		e.held, e.wasNew = eol, true
-		return e.fetch()
-	}
-	if e.held != nil { // an empty line, then a From line that is no separator
-		line = append(append([]byte{}, e.held...), line...)
-		e.held, e.wasNew = nil, false
+	e.lead, e.held = e.held, nil
+	if text, eol := cutEOL(line); e.a.mbox && bol && len(text) == 0 {
+		e.held = eol
+		return true
 	}
 	e.queue = line
 	return true
@@ -228,7 +219,6 @@ func (e *Entry) separator(line []byte, at int64) bool {
 	if !hasDate(line) {
 		return false
 	}
-	line = append([]byte{}, line...)
 	ahead, _ := e.a.br.Peek(1024)
 	if bytes.HasPrefix(ahead, []byte(">From ")) { // an older envelope kept by some mailers
 		_, ahead, _ = bytes.Cut(ahead, []byte("\n"))
@@ -237,7 +227,7 @@ func (e *Entry) separator(line []byte, at int64) bool {
 		return false
 	}
 	e.a.next, e.a.nextAt = line, at
-	if !e.wasNew {
+	if e.held == nil {
 		e.a.defect = []Defect{{Code: "no-blank-before-separator"}}
 	}
 	return true

@@ -10,7 +10,7 @@ import (
 // Content-Disposition write it, with the continuations and charsets of RFC
 // 2231 and with the encoded words that are sent in their place. The value and
 // the names are in lower case; of two parameters with one name the first counts.
-func parseParams(s string) (value string, params map[string]string) {
+func parseParams(s, fallback string) (value string, params map[string]string) {
 	params = map[string]string{}
 	s = s[:min(len(s), 64<<10)]
 	value, rest := cutParam(s)
@@ -43,7 +43,7 @@ func parseParams(s string) (value string, params map[string]string) {
 		pieces[base] = append(pieces[base], p)
 	}
 	for base, list := range pieces {
-		params[base] = joinPieces(list)
+		params[base] = joinPieces(list, fallback)
 	}
 	return value, params
 }
@@ -114,10 +114,10 @@ func newPiece(name, val string) (base string, p piece) {
 	return base, p
 }
 
-func joinPieces(list []piece) string {
+func joinPieces(list []piece, fallback string) string {
 	sort.SliceStable(list, func(i, j int) bool { return list[i].index < list[j].index })
 	if list[len(list)-1].index < 0 {
-		return decodeWords(list[0].text)
+		return decodeWords(list[0].text, fallback)
 	}
 	for list[0].index < 0 { // the extended form counts, RFC 6266 section 4.3
 		list = list[1:]
@@ -140,10 +140,10 @@ func joinPieces(list []piece) string {
 		bytes = appendPercent(bytes, p.text)
 	}
 	if !encoded {
-		return decodeWords(string(bytes))
+		return decodeWords(string(bytes), fallback)
 	}
-	text, _ := decodeCharset(bytes, charset)
-	return decodeWords(text)
+	text, _ := decodeCharset(bytes, charset, fallback)
+	return decodeWords(text, fallback)
 }
 
 func appendPercent(out []byte, s string) []byte {

@@ -118,6 +118,7 @@ func (p *parser) teller(part string) flaw {
 
 // describe reads the Content fields of a part.
 func (p *parser) describe(f fields, at place) (*Part, map[string]string) {
+	fallback := p.fallback(f)
 	part := &Part{Type: "text/plain"}
 	if at.digest {
 		part.Type = "message/rfc822" // RFC 2046 section 5.1.5
@@ -125,20 +126,20 @@ func (p *parser) describe(f fields, at place) (*Part, map[string]string) {
 	var params map[string]string
 	if raw, ok := f.get("Content-Type"); ok {
 		var value string
-		value, params = parseParams(raw)
+		value, params = parseParams(raw, fallback)
 		if major, minor, ok := strings.Cut(value, "/"); ok && major != "" && minor != "" {
-			part.Type = value
+			part.Type = strings.ToValidUTF8(value, "\uFFFD")
 		} else if value == "multipart" && params["boundary"] != "" {
 			part.Type = "multipart/mixed"
 		} else {
 			p.defect("content-type-unreadable", clip(raw, 80), at.single)
 		}
 	}
-	part.Charset = params["charset"]
+	part.Charset = strings.ToValidUTF8(params["charset"], "\uFFFD")
 	name := params["name"]
 	if raw, ok := f.get("Content-Disposition"); ok {
-		value, more := parseParams(raw)
-		part.Disposition = value
+		value, more := parseParams(raw, fallback)
+		part.Disposition = strings.ToValidUTF8(value, "\uFFFD")
 		if more["filename"] != "" {
 			name = more["filename"]
 		}
@@ -148,13 +149,13 @@ func (p *parser) describe(f fields, at place) (*Part, map[string]string) {
 		p.defect("name-cleaned", clip(name, 80), at.single)
 	}
 	if raw, ok := f.get("Content-ID"); ok {
-		part.CID = strings.Trim(raw, "<> \t")
+		part.CID = strings.ToValidUTF8(strings.Trim(raw, "<> \t"), "\uFFFD")
 	}
 	if raw, ok := f.get("Content-Language"); ok {
-		part.Language = strings.FieldsFunc(raw, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+		part.Language = strings.FieldsFunc(strings.ToValidUTF8(raw, "\uFFFD"), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
 	}
 	if raw, ok := f.get("Content-Location"); ok {
-		part.Location = strings.Join(strings.Fields(decodeWords(raw)), "")
+		part.Location = strings.Join(strings.Fields(decodeWords(raw, fallback)), "")
 	}
 	return part, params
 }
@@ -181,6 +182,9 @@ func (p *parser) multipart(s *scanner, part *Part, boundary string, at place) {
 	}
 	for n := 1; s.hit.set && s.hit.level == level && !s.hit.close; n++ {
 		s.hit = hit{}
+		if n > 1 && s.blank() {
+			break // a delimiter with nothing after it stands for the closing one
+		}
 		if p.parts >= p.limits.Parts {
 			p.defectOnce("too-many-parts", fmt.Sprintf("more than %d; the rest is left out", p.limits.Parts), "")
 			s.skip()

@@ -46,6 +46,9 @@ func (s *scanner) line() (frag []byte, bol, ok bool) {
 	}
 	if s.back != nil {
 		frag, s.back = s.back, nil
+		if s.stops(frag) {
+			return nil, false, false
+		}
 		return frag, true, true
 	}
 	if s.read >= s.limit {
@@ -64,16 +67,19 @@ func (s *scanner) line() (frag []byte, bol, ok bool) {
 	s.read += int64(len(frag))
 	bol = !s.mid
 	s.mid = frag[len(frag)-1] != '\n'
-	if bol && len(frag) > 2 && frag[0] == '-' && frag[1] == '-' && len(s.bounds) > 0 && s.delimiter(frag[2:]) {
+	if bol && s.stops(frag) {
 		return nil, false, false
 	}
 	return frag, bol, true
 }
 
-// delimiter says whether rest, a line after its two dashes, is a boundary;
-// the innermost that fits is meant.
-func (s *scanner) delimiter(rest []byte) bool {
-	rest = bytes.TrimRight(rest, " \t\r\n")
+// stops says whether a line is a delimiter, and if so notes it; of several
+// boundaries that fit, the innermost is meant.
+func (s *scanner) stops(line []byte) bool {
+	if len(s.bounds) == 0 || len(line) < 3 || line[0] != '-' || line[1] != '-' {
+		return false
+	}
+	rest := bytes.TrimRight(line[2:], " \t\r\n")
 	for level := len(s.bounds) - 1; level >= 0; level-- {
 		after, ok := strings.CutPrefix(string(rest), s.bounds[level])
 		if ok && (after == "" || after == "--") {
@@ -91,6 +97,12 @@ func (s *scanner) unread(line []byte) { s.back = append([]byte{}, line...) }
 func (s *scanner) peek(n int) []byte {
 	b, _ := s.br.Peek(n)
 	return b
+}
+
+// blank says that nothing but white space is left in the source.
+func (s *scanner) blank() bool {
+	b, err := s.br.Peek(64)
+	return s.back == nil && err != nil && len(bytes.TrimSpace(b)) == 0
 }
 
 // skip reads on to the next delimiter or the end.

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"bufio"
 	"io"
 	"strings"
 )
@@ -28,7 +29,12 @@ func transferDecoder(encoding string, r io.Reader, tell flaw) io.Reader {
 	}
 	switch strings.ToLower(strings.Trim(encoding, " \t\r\n\"'.")) {
 	case "base64", "base-64", "b":
-		return &base64Reader{src: r, tell: tell}
+		br := bufio.NewReaderSize(r, 1024)
+		if start, _ := br.Peek(1024); !isBase64(start) {
+			tell("not-base64", "the content is not in its encoding and was taken as it is")
+			return br
+		}
+		return &base64Reader{src: br, tell: tell}
 	case "quoted-printable", "quoted_printable", "quoted/printable", "quotedprintable", "q":
 		return &quotedReader{src: r, tell: tell}
 	case "", "7bit", "7-bit", "8bit", "8-bit", "binary", "none":
@@ -37,6 +43,18 @@ func transferDecoder(encoding string, r io.Reader, tell flaw) io.Reader {
 		tell("unknown-transfer-encoding", encoding)
 		return r
 	}
+}
+
+// isBase64 says whether a body that begins with start may be base64: at most
+// one character in eight is none of its own.
+func isBase64(start []byte) bool {
+	stray := 0
+	for _, c := range start {
+		if base64Value[c] >= 64 && c != '=' && c != '\r' && c != '\n' {
+			stray++
+		}
+	}
+	return stray*8 <= len(start)
 }
 
 // base64Reader decodes base64 and passes over what is not: line ends, dashes,

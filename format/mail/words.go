@@ -7,10 +7,11 @@ import (
 
 // decodeWords undoes the encoded words of RFC 2047 wherever they stand: with
 // spaces inside, without spaces between, in quotes, unpadded, cut off, or with
-// one character spread over two of them. What is no encoded word stays.
-func decodeWords(s string) string {
+// one character spread over two of them. What is no encoded word stays, but
+// for bytes that are no UTF-8, which are read in fallback (see decodeCharset).
+func decodeWords(s, fallback string) string {
 	if !strings.Contains(s, "=?") {
-		return s
+		return guessCharset([]byte(s), fallback)
 	}
 	var (
 		out     strings.Builder
@@ -20,28 +21,29 @@ func decodeWords(s string) string {
 	)
 	flush := func() {
 		if pending {
-			text, _ := decodeCharset(bytes, charset)
+			text, _ := decodeCharset(bytes, charset, fallback)
 			out.WriteString(text)
 			bytes, pending = nil, false
 		}
 	}
+	plain := func(s string) { out.WriteString(guessCharset([]byte(s), fallback)) }
 	for len(s) > 0 {
 		at := strings.Index(s, "=?")
 		if at < 0 {
 			flush()
-			out.WriteString(s)
+			plain(s)
 			break
 		}
 		w, ok := cutWord(s[at:])
 		if !ok {
 			flush()
-			out.WriteString(s[:at+2])
+			plain(s[:at+2])
 			s = s[at+2:]
 			continue
 		}
 		if gap := s[:at]; !pending || strings.Trim(gap, " \t\r\n") != "" {
 			flush()
-			out.WriteString(gap)
+			plain(gap)
 		}
 		if !strings.EqualFold(w.charset, charset) {
 			flush()
