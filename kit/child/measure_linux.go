@@ -1,0 +1,135 @@
+package child
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// mostWalked bounds one look at a tree; a larger one is over any sane limit.
+const mostWalked = 4096
+
+// walk calls visit for every process below root, root left out, parents first.
+// It sees what is there as it passes; a tree that changes meanwhile may be seen
+// in part.
+func walk(root int, visit func(pid int)) {
+	queue := []int{root}
+	for i := 0; i < len(queue) && i < mostWalked; i++ {
+		if i > 0 {
+			visit(queue[i])
+		}
+		queue = appendChildren(queue, queue[i])
+	}
+}
+
+// appendChildren adds the children of a process, which the kernel lists by the
+// thread that has them (proc_pid_children(5)).
+func appendChildren(to []int, pid int) []int {
+	dir := "/proc/" + strconv.Itoa(pid) + "/task/"
+	d, err := os.Open(dir)
+	if err != nil {
+		return to
+	}
+	threads, _ := d.Readdirnames(-1)
+	d.Close()
+	for _, t := range threads {
+		b, err := os.ReadFile(dir + t + "/children")
+		if err != nil {
+			continue
+		}
+		for f := range bytes.FieldsSeq(b) {
+			if n, err := strconv.Atoi(string(f)); err == nil {
+				to = append(to, n)
+			}
+		}
+	}
+	return to
+}
+
+// cpuClock is the processor time of all threads of a process, dead ones
+// included, to the nanosecond: the clock clock_getcpuclockid(3) would name.
+func cpuClock(pid int) time.Duration {
+	const schedClock = 2
+	var ts unix.Timespec
+	if unix.ClockGettime(int32(^pid<<3|schedClock), &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}
+
+// cpuOfWaited is the processor time of the children a process has waited for,
+// to a hundredth of a second (cutime and cstime of proc_pid_stat(5)).
+func cpuOfWaited(pid int) time.Duration {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	i := bytes.LastIndexByte(b, ')') // the name before it may hold anything
+	if i < 0 {
+		return 0
+	}
+	f := strings.Fields(string(b[i+1:]))
+	if len(f) < 15 {
+		return 0
+	}
+	const tick = time.Second / 100 // USER_HZ, 100 on every architecture Go has
+	u, _ := strconv.ParseInt(f[13], 10, 64)
+	s, _ := strconv.ParseInt(f[14], 10, 64)
+	return time.Duration(u+s) * tick
+}
+
+// resident is a process's resident memory now, in bytes, and how much of it may
+// be shared with others.
+func resident(pid int) (all, shared int64) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+	if err != nil {
+		return 0, 0
+	}
+	f := strings.Fields(string(b))
+	if len(f) < 3 {
+		return 0, 0
+	}
+	page := int64(os.Getpagesize())
+	r, _ := strconv.ParseInt(f[1], 10, 64)
+	s, _ := strconv.ParseInt(f[2], 10, 64)
+	return r * page, s * page
+}
+
+// residentPeak is the largest our own resident memory has been since exec.
+func residentPeak() int64 { return peakOf("self") }
+
+func peakOf(pid string) int64 {
+	b, err := os.ReadFile("/proc/" + pid + "/status")
+	if err != nil {
+		return 0
+	}
+	_, rest, ok := bytes.Cut(b, []byte("VmHWM:"))
+	if !ok {
+		return 0
+	}
+	f := bytes.Fields(rest)
+	n, _ := strconv.ParseInt(string(f[0]), 10, 64)
+	return n << 10
+}
+
+// measureBelow sums what the processes below a supervisor use; memory that may
+// be shared is counted once. The supervisor itself is left out.
+func measureBelow(root int) Usage {
+	u := Usage{CPU: cpuOfWaited(root)}
+	var mostShared int64
+	walk(root, func(pid int) {
+		u.Processes++
+		u.CPU += cpuClock(pid) + cpuOfWaited(pid)
+		all, shared := resident(pid)
+		u.RSS += all - shared
+		mostShared = max(mostShared, shared)
+		u.MaxRSS = max(u.MaxRSS, peakOf(strconv.Itoa(pid)))
+	})
+	u.RSS += mostShared
+	u.MaxRSS = max(u.MaxRSS, u.RSS)
+	return u
+}

@@ -1,0 +1,3 @@
+package child
+
+const fionread = 0x4004667f // FIONREAD, sys/filio.h
