@@ -58,31 +58,34 @@ func Open(ctx context.Context, path string, d Durability, steps ...string) (*DB,
 	return &DB{write, read}, nil
 }
 
+// migrate looks at the version inside each step's transaction, so that two
+// programs that open a new file at once do not both apply a step.
 func migrate(ctx context.Context, db *sql.DB, steps []string) error {
-	var have int
-	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
-		return err
-	}
-	if have > len(steps) {
-		return fmt.Errorf("the file is of version %d, this program knows %d: use a newer crank", have, len(steps))
-	}
-	for i := have; i < len(steps); i++ {
+	for {
 		tx, err := db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, steps[i])
-		if err == nil {
-			_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", i+1))
+		var have int
+		err = tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have)
+		switch {
+		case err != nil:
+		case have > len(steps):
+			err = fmt.Errorf("the file is of version %d, this program knows %d: use a newer crank", have, len(steps))
+		case have == len(steps):
+			return tx.Rollback()
+		default:
+			if _, err = tx.ExecContext(ctx, steps[have]+fmt.Sprintf("\n; PRAGMA user_version = %d", have+1)); err != nil {
+				err = fmt.Errorf("migration step %d: %w", have+1, err)
+			}
 		}
 		if err != nil {
-			return errors.Join(fmt.Errorf("migration step %d: %w", i+1, err), tx.Rollback())
+			return errors.Join(err, tx.Rollback())
 		}
 		if err := tx.Commit(); err != nil {
-			return fmt.Errorf("migration step %d: %w", i+1, err)
+			return err
 		}
 	}
-	return nil
 }
 
 // Tx runs f in one write transaction: committed when f returns nil, rolled back

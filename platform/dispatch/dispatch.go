@@ -37,7 +37,7 @@ type Service interface {
 }
 
 // Sink takes streamed output. An error stops the call as if it were cancelled.
-type Sink func(crank.Chunk) error
+type Sink = func(crank.Chunk) error
 
 // What the journey needs of its neighbours, in the fewest words.
 type (

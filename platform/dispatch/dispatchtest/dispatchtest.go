@@ -96,11 +96,12 @@ func Run(t *testing.T, open func(t *testing.T) (again func() dispatch.Claims)) {
 	})
 
 	t.Run("concurrent puts are all kept", func(t *testing.T) {
-		store := open(t)
+		again := open(t)
+		store := again()
 		var wg sync.WaitGroup
 		for i := range 64 {
 			wg.Go(func() {
-				if err := store().Put(t.Context(), claim("s", fmt.Sprint(i))); err != nil {
+				if err := store.Put(t.Context(), claim("s", fmt.Sprint(i))); err != nil {
 					t.Error(err)
 				}
 			})
@@ -108,7 +109,7 @@ func Run(t *testing.T, open func(t *testing.T) (again func() dispatch.Claims)) {
 		wg.Wait()
 		for i := range 64 {
 			c := claim("s", fmt.Sprint(i))
-			if _, ok, err := store().Get(t.Context(), c.Scope, c.Hash, now); !ok || err != nil {
+			if _, ok, err := again().Get(t.Context(), c.Scope, c.Hash, now); !ok || err != nil {
 				t.Errorf("claim %d is lost: %v", i, err)
 			}
 		}

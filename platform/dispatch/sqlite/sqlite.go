@@ -16,7 +16,7 @@ import (
 
 const schema = `CREATE TABLE claim(
 	scope TEXT NOT NULL, hash BLOB NOT NULL, fingerprint BLOB NOT NULL, tenant TEXT NOT NULL, call TEXT NOT NULL,
-	output BLOB, error TEXT, expires INTEGER NOT NULL, -- microseconds UTC
+	output TEXT, error TEXT, expires INTEGER NOT NULL, -- microseconds UTC
 	PRIMARY KEY(scope, hash)) STRICT, WITHOUT ROWID;
 CREATE INDEX claim_expires ON claim(expires);
 CREATE INDEX claim_tenant ON claim(tenant) WHERE output LIKE '%"$blob"%';`
@@ -133,7 +133,7 @@ func (c *Claims) Put(_ context.Context, claim dispatch.Claim) error {
 	}
 	var output any
 	if claim.Output != nil {
-		output = []byte(claim.Output)
+		output = string(claim.Output)
 	}
 	return c.write(func(tx *sql.Tx) error {
 		_, err := tx.Exec("INSERT OR REPLACE INTO claim(scope, hash, fingerprint, tenant, call, output, error, expires) VALUES(?,?,?,?,?,?,?,?)",
