@@ -3,6 +3,7 @@ package child_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,6 +25,8 @@ func TestMain(m *testing.M) {
 		goleak.VerifyTestMain(m)
 	case "echo":
 		playEcho()
+	case "parent":
+		playParent()
 	default:
 		fmt.Fprintln(os.Stderr, "no such part")
 		os.Exit(9)
@@ -63,6 +66,13 @@ func playEcho() {
 		}
 		child.WriteFrame(os.Stdout, bytes.ToUpper(msg))
 	}
+}
+
+// playParent runs what never ends, to be killed itself.
+func playParent() {
+	child.Run(context.Background(), child.Spec{
+		Path: "sh", Args: []string{"-c", "setsid sleep " + os.Args[1] + " & echo; sleep " + os.Args[1]}, Stdout: os.Stdout,
+	})
 }
 
 // sh is a Spec that runs a shell script.

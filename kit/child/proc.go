@@ -153,7 +153,7 @@ func (p *Proc) fate(err error) error {
 	}
 	select {
 	case <-p.r.done:
-	case <-time.After(time.Second): // it closed its end but lives on
+	case <-time.After(lingering): // it closed its end but lives on
 		p.r.stop(ByProtocol, fmt.Errorf("%w: it closed its stdin or stdout", ErrProtocol))
 		<-p.r.done
 	}

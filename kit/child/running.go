@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// lingering is how long we wait for streams held open by a process that got
-// away, on systems where one can.
+// lingering is how long we wait for a child that closed its streams to end, and
+// for streams held open by a process that got away, on systems where one can.
 const lingering = 2 * time.Second
 
 // Usage is what a child and all it started have used so far.

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -161,13 +163,28 @@ func TestNothingAScriptStartsOutlivesTheCall(t *testing.T) {
 	}
 }
 
+// The bombs here go out by themselves at some hundred processes: a machine that
+// fails the claim must survive it.
 func TestAForkBombIsStopped(t *testing.T) {
-	s := sh(`bomb() { bomb | bomb & }; bomb; sleep 60`)
-	s.Limits.Processes = 30
-	s.Timeout = 20 * time.Second
-	res, err := child.Run(t.Context(), s)
-	if !errors.Is(err, child.ErrProcesses) || res.Killed != child.ByProcesses {
-		t.Errorf("got %v, %v", err, res.Killed)
+	for name, s := range map[string]child.Spec{
+		"in one group": sh(`b() { [ $1 = 0 ] && exec sleep 20; b $(($1-1)) & b $(($1-1)) & wait; }; b 8`),
+		"each in a session of its own": python(t, `
+import os, time
+for i in range(8):
+    os.fork()
+    try: os.setsid()
+    except OSError: pass
+time.sleep(20)`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.Limits.Processes = 30
+			began := time.Now()
+			res, err := child.Run(t.Context(), s)
+			if !errors.Is(err, child.ErrProcesses) || res.Killed != child.ByProcesses {
+				t.Errorf("got %v, %v", err, res.Killed)
+			}
+			t.Logf("over after %v", time.Since(began))
+		})
 	}
 }
 
@@ -243,8 +260,77 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE))`)
 }
 
 func TestAChildHasNoRights(t *testing.T) {
+	needs(t, "/proc of its own", child.Capabilities().PIDNamespace)
 	res, err := child.Run(t.Context(), sh(`while read name value; do case $name in CapEff:|CapPrm:|NoNewPrivs:) echo $value;; esac; done < /proc/self/status`))
 	if err != nil || string(res.Stdout) != "0000000000000000\n0000000000000000\n1\n" {
 		t.Errorf("got %q, %q, %v", res.Stdout, res.Stderr, err)
+	}
+}
+
+func TestAScriptCannotEndItsSupervisor(t *testing.T) {
+	needs(t, "pid namespace", child.Capabilities().PIDNamespace)
+	s := sh(`for n in 9 19 15 2 1 3 6 10 11 12 14; do kill -$n $PPID; done; sleep 0.1; echo here`)
+	if res, err := child.Run(t.Context(), s); err != nil || string(res.Stdout) != "here\n" {
+		t.Errorf("got %q, %q, %v", res.Stdout, res.Stderr, err)
+	}
+}
+
+func TestChildrenDieWithAParentThatIsKilled(t *testing.T) {
+	mark := fmt.Sprintf("87%d", time.Now().UnixNano()%1e9)
+	self, err := child.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent := exec.Command(self, mark)
+	parent.Env = append(os.Environ(), "PLAY=parent")
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out.Read(make([]byte, 1))
+	if n := alive(mark); n < 3 {
+		t.Errorf("only %d processes were started", n)
+	}
+	parent.Process.Kill()
+	parent.Wait()
+	for end := time.Now().Add(20 * time.Second); alive(mark) > 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d processes outlived their parent", alive(mark))
+		}
+	}
+}
+
+// TestTheRestHoldsWithoutNamespaces runs the claims again where the machine
+// grants no namespaces, as many containers do: this very program, below a user
+// namespace that allows no further ones.
+func TestTheRestHoldsWithoutNamespaces(t *testing.T) {
+	if os.Getenv("BARE") != "" {
+		t.Skip("this is the run without namespaces")
+	}
+	self, err := child.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const shut = `for n in user pid net mnt ipc; do echo 0 > /proc/sys/user/max_${n}_namespaces || exit 77; done; exec "$0" "$@"`
+	cmd := exec.Command("/bin/sh", "-c", shut, self, "-test.run=Script|Bomb|Memory|Limits|Cannot|Killed|Outlives|ProcessorTime|Bounded", "-test.v", "-test.timeout=2m")
+	cmd.Env = append(os.Environ(), "BARE=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
+	}
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() == 77) {
+		t.Skipf("no way to go without namespaces here: %v", err)
+	}
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if !strings.Contains(string(out), "no pid namespace could be made") {
+		t.Errorf("the machine without namespaces did not say so:\n%s", out)
 	}
 }

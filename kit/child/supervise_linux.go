@@ -87,6 +87,7 @@ func begin(o order) (int, *refusal) {
 	} else {
 		o.Read = append(o.Read, procPieces...)
 	}
+	limits := walls(o) // now, while /proc can be read
 	if o.Landlock > 0 {
 		if err := confine(o); err != nil {
 			return 0, refuse("landlock", o.Dir, err)
@@ -100,7 +101,7 @@ func begin(o order) (int, *refusal) {
 			return 0, refuse("seccomp", "", err)
 		}
 	}
-	restore, err := narrow(walls(o))
+	restore, err := narrow(limits)
 	if err != nil {
 		return 0, refuse("limits", "", err)
 	}
@@ -112,7 +113,7 @@ func begin(o order) (int, *refusal) {
 	if err != nil {
 		return 0, refuse("exec", o.Path, err)
 	}
-	for _, w := range walls(o) { // for good: the soft limit was all we lowered for ourselves
+	for _, w := range limits { // for good: the soft limit was all we lowered for ourselves
 		var lim unix.Rlimit
 		err := unix.Prlimit(pid, w.what, nil, &lim)
 		lim.Cur, lim.Max = min(w.most, lim.Max), min(w.most, lim.Max)
@@ -166,10 +167,37 @@ func walls(o order) []wall {
 	if l.OpenFiles > 0 {
 		ws = append(ws, wall{unix.RLIMIT_NOFILE, uint64(l.OpenFiles)})
 	}
-	if l.Processes > 0 && o.Counted {
-		ws = append(ws, wall{unix.RLIMIT_NPROC, uint64(l.Processes) + 64}) // threads, and ours
+	if l.Processes > 0 {
+		// The kernel counts threads, too, and ours; and where the child has no
+		// user namespace, all that this user runs.
+		const threads = 64
+		others := 0
+		if !o.Counted {
+			others = 2 * tasksOf(os.Getuid())
+		}
+		ws = append(ws, wall{unix.RLIMIT_NPROC, uint64(l.Processes + threads + others)})
 	}
 	return ws
+}
+
+// tasksOf is how many threads a user runs on this machine, as far as /proc says
+// whose they are.
+func tasksOf(uid int) int {
+	d, err := os.Open("/proc")
+	if err != nil {
+		return 0
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(-1)
+	n := 0
+	for _, name := range names {
+		var st syscall.Stat_t
+		if name[0] < '0' || name[0] > '9' || syscall.Stat("/proc/"+name+"/task", &st) != nil || int(st.Uid) != uid {
+			continue
+		}
+		n += max(1, int(st.Nlink)-2)
+	}
+	return n
 }
 
 // narrow lowers our own soft limits, for the program to be born with them, and
@@ -240,7 +268,7 @@ func obey(in *os.File, pid int, own bool) {
 	one := make([]byte, 1)
 	for {
 		if _, err := in.Read(one); err != nil {
-			endAll(own)
+			endAll(pid, own)
 			return
 		}
 		if one[0] == politely {
@@ -249,14 +277,23 @@ func obey(in *os.File, pid int, own bool) {
 	}
 }
 
-// endAll kills everything below us. In a pid namespace of our own that is one
-// call; else it is said until gather finds nobody left, which ends this process.
-func endAll(own bool) {
+// endAll kills everything below us, until gather finds nobody left, which ends
+// this process. In a pid namespace of our own one call reaches all at once.
+// Else the program's own group is reached at once, so that nothing in it can
+// fork away; who left the group is found by walking, with the group it founded.
+func endAll(pid int, own bool) {
 	for {
 		if own {
 			syscall.Kill(-1, syscall.SIGKILL)
 		} else {
-			walk(os.Getpid(), func(p int) { syscall.Kill(p, syscall.SIGKILL) })
+			syscall.Kill(-pid, syscall.SIGKILL)
+			us := syscall.Getpgrp()
+			walk(os.Getpid(), func(p int) {
+				if g, err := syscall.Getpgid(p); err == nil && g > 1 && g != us {
+					syscall.Kill(-g, syscall.SIGKILL)
+				}
+				syscall.Kill(p, syscall.SIGKILL)
+			})
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
@@ -280,7 +317,7 @@ func gather(pid int, own bool) *ended {
 			if ws.Signaled() {
 				e.Code, e.Signal = -1, int(ws.Signal())
 			}
-			go endAll(own)
+			go endAll(pid, own)
 		}
 	}
 	var ru syscall.Rusage

@@ -163,6 +163,10 @@ func (t *supervised) wait() ending {
 			break
 		}
 		json.Unmarshal(b, &last)
+		if last.Ended != nil {
+			t.cmd.Process.Kill() // its work is done; do not wait for a runtime to wind down
+			break
+		}
 	}
 	t.says.Close()
 	err := t.cmd.Wait()
