@@ -24,6 +24,9 @@ func (p *writer) block(b doc.Block) {
 		p.inlines(b.Inlines)
 		p.s("\n")
 	case doc.Para:
+		if len(b.Inlines) == 0 {
+			return
+		}
 		p.s("<p>")
 		p.inlines(b.Inlines)
 		p.s("</p>\n")

@@ -1,0 +1,322 @@
+package docx
+
+import (
+	"strings"
+
+	"github.com/crank-platform/crank/format/doc"
+	"github.com/crank-platform/crank/format/doc/internal/opc"
+)
+
+// builder gathers the flow of one story: the body, a cell, a note, a text box.
+type builder struct {
+	r    *reader
+	es   []entry
+	body bool // metadata may still begin the story
+}
+
+// story reads the blocks of a cell, note or text box.
+func (r *reader) story(kids []*opc.Node) []doc.Block {
+	if !r.m.Enter() {
+		return nil
+	}
+	defer r.m.Leave()
+	b := &builder{r: r}
+	for _, k := range kids {
+		b.add(k)
+	}
+	return b.done()
+}
+
+func (b *builder) addAll(kids []*opc.Node) {
+	if !b.r.m.Enter() {
+		return
+	}
+	defer b.r.m.Leave()
+	for _, k := range kids {
+		b.add(k)
+	}
+}
+
+// add takes one element of block level.
+func (b *builder) add(n *opc.Node) {
+	if !b.r.m.Node() {
+		return
+	}
+	switch n.Name {
+	case "w:p":
+		b.paragraph(n)
+	case "w:tbl":
+		if t, ok := b.r.table(n); ok {
+			b.push(entry{block: t})
+		}
+	case "w:sdt":
+		b.addAll(n.Kid("w:sdtContent").KidsOrNil())
+	case "w:customXml", "w:ins", "w:moveTo", "w:smartTag":
+		b.addAll(n.Kids)
+	case "mc:AlternateContent":
+		b.addAll(alternative(n).KidsOrNil())
+	case "m:oMathPara", "m:oMath":
+		b.push(entry{block: doc.Para{Inlines: []doc.Inline{doc.Math{Display: true, Text: texOf(n)}}}})
+	case "w:altChunk":
+		b.r.losses.Add("embedded-document", "a document embedded in the text was left out")
+	}
+}
+
+// alternative is the branch of an AlternateContent that this reader knows.
+func alternative(n *opc.Node) *opc.Node {
+	if f := n.Kid("mc:Fallback"); f != nil && len(f.Kids) > 0 {
+		return f
+	}
+	return n.Kid("mc:Choice")
+}
+
+func (b *builder) push(e entry) { b.es = append(b.es, e) }
+
+// done joins neighbouring quotes and code and builds the lists.
+func (b *builder) done() []doc.Block {
+	var es []entry
+	for _, e := range b.es {
+		if n := len(es); n > 0 && e.item == nil && es[n-1].item == nil {
+			switch x := e.block.(type) {
+			case doc.BlockQuote:
+				if q, ok := es[n-1].block.(doc.BlockQuote); ok {
+					es[n-1].block = doc.BlockQuote{Blocks: append(q.Blocks, x.Blocks...)}
+					continue
+				}
+			case doc.CodeBlock:
+				if q, ok := es[n-1].block.(doc.CodeBlock); ok {
+					es[n-1].block = doc.CodeBlock{Attr: q.Attr, Text: q.Text + "\n" + x.Text}
+					continue
+				}
+			}
+		}
+		es = append(es, e)
+	}
+	return build(es)
+}
+
+// joinStr puts a drop cap before its paragraph as one word.
+func joinStr(a, b []doc.Inline) []doc.Inline {
+	if len(b) > 0 {
+		x, ok := a[len(a)-1].(doc.Str)
+		y, both := b[0].(doc.Str)
+		if ok && both {
+			a, b = append(a[:len(a)-1:len(a)-1], doc.Str{Text: x.Text + y.Text}), b[1:]
+		}
+	}
+	return append(a, b...)
+}
+
+// metaStyles are the styles of paragraphs before the body that name it.
+var metaStyles = map[string]string{"title": "title", "subtitle": "subtitle", "author": "author", "date": "date", "abstract": "abstract"}
+
+func (b *builder) paragraph(n *opc.Node) {
+	r := b.r
+	ppr := n.Kid("w:pPr")
+	id := ppr.Kid("w:pStyle").Get("w:val")
+	if id == "" {
+		id = r.styles.normal
+	}
+	c := chain(r.styles.par, id)
+	isCode := named(c, "sourcecode", "htmlpreformatted", "preformattedtext")
+
+	outer := r.boxes
+	r.boxes = nil
+	s := &sink{}
+	r.runs(n.Kids, s)
+	for _, f := range r.fields { // a field that goes on cannot become a link
+		f.sink = nil
+	}
+	boxes := r.boxes
+	r.boxes = outer
+	for _, box := range boxes {
+		b.addAll(box.Kids)
+	}
+	if isCode {
+		b.push(entry{block: doc.CodeBlock{Text: s.verbatim()}})
+		return
+	}
+	is := trimSpace(s.inlines())
+
+	if ppr.Kid("w:framePr").Get("w:dropCap") != "" && ppr.Kid("w:framePr").Get("w:dropCap") != "none" {
+		r.dropCap = append(r.dropCap, is...)
+		return
+	}
+	if ppr.Path("w:rPr", "w:del") != nil { // the paragraph's mark is deleted: it runs on
+		r.carried = append(append(r.carried, is...), doc.Space{})
+		return
+	}
+	if len(r.carried) > 0 {
+		is, r.carried = append(r.carried, is...), nil
+	}
+	if len(r.dropCap) > 0 {
+		is, r.dropCap = joinStr(r.dropCap, is), nil
+	}
+	if len(is) == 0 && !s.broke {
+		return
+	}
+	b.place(ppr, c, is)
+}
+
+// place decides what a paragraph is by its style, numbering and indents.
+func (b *builder) place(ppr *opc.Node, c []*style, is []doc.Inline) {
+	r := b.r
+	if len(b.es) == 0 && b.body {
+		for _, st := range c[:min(1, len(c))] {
+			if key := metaStyles[st.name]; key != "" {
+				r.addMeta(key, is)
+				return
+			}
+		}
+	}
+	var block doc.Block = doc.Para{Inlines: is}
+	level := headingLevel(c)
+	if level > 0 {
+		block = doc.Header{Level: level, Inlines: is}
+	} else if named(c, "compact") {
+		block = doc.Plain{Inlines: is}
+	}
+	if named(c, "tablecaption") {
+		r.caption = append(r.caption, block)
+		return
+	}
+	num, ilvl, lvl, ok := r.numbered(ppr, c)
+	switch {
+	case level > 0: // a numbered heading is a heading
+	case ok && ilvl >= 0 && ilvl < 9:
+		b.push(entry{block: r.box(block, lvl), item: &item{num: num, abstract: r.numbering[num].abstract, level: ilvl, kind: lvl, number: r.count(num, ilvl, lvl)}})
+		return
+	case num != "": // taken out of its list by hand
+		b.push(entry{block: block, follows: true})
+		return
+	}
+	switch {
+	case level > 0:
+	case named(c, "definitionterm"):
+		b.push(entry{block: block, term: true})
+		return
+	case named(c, "definition"):
+		b.push(entry{block: block, def: true})
+		return
+	case named(c, "listparagraph"):
+		if !b.inList() && indented(ppr, c) {
+			block = doc.BlockQuote{Blocks: []doc.Block{block}}
+		}
+		b.push(entry{block: block, follows: true})
+		return
+	case named(c, "quote", "blocktext", "blockquote", "blockquotation", "intensequote", "quotations"):
+		block = doc.BlockQuote{Blocks: []doc.Block{block}}
+	case indented(ppr, c):
+		block = doc.BlockQuote{Blocks: []doc.Block{block}}
+	}
+	b.push(entry{block: block})
+}
+
+// inList reports whether a list item, or what follows one, came last.
+func (b *builder) inList() bool {
+	for i := len(b.es) - 1; i >= 0; i-- {
+		if !b.es[i].follows {
+			return b.es[i].item != nil
+		}
+	}
+	return false
+}
+
+// box puts a task's box before the text.
+func (r *reader) box(b doc.Block, l level) doc.Block {
+	t := l.task()
+	if t == "" {
+		return b
+	}
+	lead := []doc.Inline{doc.Str{Text: t}, doc.Space{}}
+	switch x := b.(type) {
+	case doc.Para:
+		return doc.Para{Inlines: append(lead, x.Inlines...)}
+	case doc.Plain:
+		return doc.Plain{Inlines: append(lead, x.Inlines...)}
+	}
+	return b
+}
+
+// count is the number of a list's next item; levels below begin anew.
+func (r *reader) count(num string, ilvl int, l level) int {
+	k := counter{num, ilvl}
+	n, ok := r.counters[k]
+	if !ok {
+		n = l.start - 1
+	}
+	n++
+	r.counters[k] = n
+	for deeper := ilvl + 1; deeper < 9; deeper++ {
+		delete(r.counters, counter{num, deeper})
+	}
+	return n
+}
+
+// indented reports whether a paragraph is indented more than its style: that
+// is how quotations are made by hand.
+func indented(ppr *opc.Node, c []*style) bool {
+	left, hang, ok := indents(ppr)
+	if !ok {
+		return false
+	}
+	for _, s := range c {
+		if l, h, ok := indents(s.ppr); ok {
+			if ppr.Kid("w:ind").Get("w:left") == "" && ppr.Kid("w:ind").Get("w:start") == "" {
+				left = l
+			}
+			if ppr.Kid("w:ind").Get("w:hanging") == "" {
+				hang = h
+			}
+			return (left-hang)-(l-h) > 0
+		}
+	}
+	return left-hang > 0
+}
+
+func (r *reader) addMeta(key string, is []doc.Inline) {
+	if r.meta == nil {
+		r.meta = doc.Meta{}
+	}
+	v := doc.MetaInlines(is)
+	switch old := r.meta[key].(type) {
+	case nil:
+		r.meta[key] = v
+	case doc.MetaList:
+		r.meta[key] = append(old, v)
+	case doc.MetaInlines:
+		if key == "author" {
+			r.meta[key] = doc.MetaList{old, v}
+		} else {
+			r.meta[key] = append(append(old, doc.Space{}), v...)
+		}
+	}
+}
+
+// core adds title, author and the like from the package's core properties
+// where the text itself does not name them.
+func (r *reader) core(d *doc.Document) {
+	for _, rel := range r.pkg.Root() {
+		if rel.Kind != "core-properties" || rel.External || !r.pkg.Has(rel.Target) {
+			continue
+		}
+		n, err := r.pkg.Tree(r.ctx, rel.Target)
+		if err != nil {
+			r.losses.Add("metadata", "the core properties cannot be read")
+			return
+		}
+		for key, name := range map[string]string{"title": "dc:title", "author": "dc:creator", "description": "dc:description",
+			"subject": "dc:subject", "keywords": "cp:keywords", "lang": "dc:language"} {
+			text := ""
+			if k := n.Kid(name); k != nil {
+				text = strings.TrimSpace(k.Text)
+			}
+			if d.Meta == nil {
+				d.Meta = doc.Meta{}
+			}
+			if text != "" && d.Meta[key] == nil {
+				d.Meta[key] = doc.MetaInlines(doc.Words(text))
+			}
+		}
+	}
+}
