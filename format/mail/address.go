@@ -62,7 +62,11 @@ func (p *addressParser) step() {
 			p.angle = addr
 		}
 		p.hasAddr = true
-		p.at += min(end+1, len(rest))
+		if p.at += end; end < len(rest) && rest[end] == '>' {
+			p.at++
+		}
+	case '>': // closes nothing
+		p.at++
 	case '=':
 		if w, ok := cutWordHere(rest); ok { // may hold raw commas
 			p.both(rest[:w.length])
@@ -72,9 +76,10 @@ func (p *addressParser) step() {
 		p.both("=")
 		p.at++
 	case '\\':
-		p.at++
+		p.both(rest[1:min(2, len(rest))])
+		p.at += min(2, len(rest))
 	default:
-		n := strings.IndexAny(rest[1:], ",;:\"(<=\\")
+		n := strings.IndexAny(rest[1:], ",;:\"(<>=\\")
 		if n < 0 {
 			n = len(rest) - 1
 		}
@@ -110,10 +115,12 @@ func (p *addressParser) finish() {
 	}
 	addr = decodeWords(closeUp(addr), p.fallback)
 	name = collapse(decodeWords(collapse(name), p.fallback))
-	name = strings.Trim(name, "\"")
-	if len(name) > 2 && name[0] == '\'' && name[len(name)-1] == '\'' {
-		name = name[1 : len(name)-1]
+	for _, quote := range []string{`"`, "'"} {
+		if len(name) > 2 && strings.HasPrefix(name, quote) && strings.HasSuffix(name, quote) {
+			name = name[1 : len(name)-1]
+		}
 	}
+	name = strings.TrimPrefix(name, `"`) // a quote never closed
 	if name == "" {
 		name = collapse(decodeWords(p.comment, p.fallback))
 	}
@@ -226,7 +233,7 @@ func closingAngle(s string, last int) int {
 			}
 		case ',', ';':
 			if i > last {
-				return i - 1
+				return i
 			}
 		}
 	}

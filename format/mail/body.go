@@ -29,8 +29,12 @@ func (p *parser) leaf(part *Part, decoded io.Reader, id string) {
 	value, problem := p.bodyText(keep.bytes, part.Type, part.Charset)
 	truncated := meter.n > int64(len(keep.bytes))
 	if truncated {
-		value = strings.TrimRight(value, "\uFFFD")
 		p.defect("body-truncated", "", id)
+		for k := 1; problem && k < 4 && k < len(keep.bytes); k++ { // a character may be cut
+			if text, bad := p.bodyText(keep.bytes[:len(keep.bytes)-k], part.Type, part.Charset); !bad {
+				value, problem = text, false
+			}
+		}
 	}
 	if problem {
 		p.defect("charset", "text does not fit its charset "+clip(part.Charset, 40), id)

@@ -18,8 +18,9 @@ func parseParams(s, fallback string) (value string, params map[string]string) {
 	if name, _, ok := strings.Cut(value, "="); ok && !strings.Contains(name, "/") {
 		value, rest = "", s // no value, parameters at once
 	} else if fields := strings.Fields(value); len(fields) > 1 {
-		if strings.Contains(strings.Join(fields[1:], " "), "=") { // the semicolon is missing
-			rest = s[strings.Index(strings.ToLower(s), fields[0])+len(fields[0]):]
+		item := strings.TrimSpace(s)
+		if i := strings.IndexAny(item, " \t"); i > 0 && strings.Contains(item[i:], "=") {
+			rest = item[i:] // the semicolon is missing
 		}
 		value = fields[0]
 	}

@@ -250,9 +250,8 @@ func (p *parser) enclosed(s *scanner, part *Part, encoding string, at place) {
 	if inner != s {
 		inner.hit = hit{}
 		inner.skip()
-		part.Size = inner.read
 		if part.Email != nil {
-			part.Email.Size = part.Size
+			part.Size, part.Email.Size = inner.read, inner.read
 		}
 		io.Copy(io.Discard, encoded) //nolint:errcheck // a decoder fails only as s does
 	}

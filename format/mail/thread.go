@@ -122,12 +122,12 @@ func (t *threader) add(i int) {
 			continue
 		}
 		ref := t.find(id)
-		if above != nil && ref.parent == nil && !above.under(ref) {
+		if above != nil && ref.parent == nil && above != ref && (len(ref.children) == 0 || !above.under(ref)) {
 			ref.moveTo(above)
 		}
 		above = ref
 	}
-	if above != nil && !above.under(c) { // what the message itself says of its parent wins
+	if above != nil && (len(c.children) == 0 || !above.under(c)) && above != c { // what the message itself says of its parent wins
 		c.moveTo(above)
 	}
 }
@@ -159,6 +159,17 @@ func (c *container) moveTo(parent *container) {
 	}
 }
 
+// giveChildren moves all children of c to parent, or makes them roots.
+func (c *container) giveChildren(parent *container) {
+	for _, child := range c.children {
+		child.parent = parent
+	}
+	if parent != nil {
+		parent.children = append(parent.children, c.children...)
+	}
+	c.children = nil
+}
+
 // prune takes away containers that hold no message: an empty one goes when it
 // has no child, gives its place to its children when it has a parent, and
 // stays as a root only to hold two or more children together. Step 3.
@@ -170,10 +181,7 @@ func (t *threader) prune() (roots []*container) {
 		if c.parent == nil && len(c.children) > 1 {
 			continue
 		}
-		parent := c.parent
-		for _, child := range append([]*container{}, c.children...) {
-			child.moveTo(parent)
-		}
+		c.giveChildren(c.parent)
 		c.moveTo(nil)
 	}
 	for _, c := range t.all {
@@ -232,6 +240,10 @@ func (t *threader) joinSubjects(roots []*container) []*container {
 			table[base] = root
 		}
 	}
+	place := make(map[*container]int, len(roots))
+	for i, root := range roots {
+		place[root] = i
+	}
 	for i, root := range roots {
 		base, reply := t.subject(root)
 		have := table[base]
@@ -241,19 +253,13 @@ func (t *threader) joinSubjects(roots []*container) []*container {
 		_, haveReply := t.subject(have)
 		switch {
 		case have.message < 0 && root.message < 0:
-			for _, child := range append([]*container{}, root.children...) {
-				child.moveTo(have)
-			}
+			root.giveChildren(have)
 			roots[i] = nil
 		case have.message < 0, reply && !haveReply:
 			root.moveTo(have)
 		default: // both are replies, or neither: siblings under an empty root
 			both := t.fresh("")
-			for j, other := range roots {
-				if other == have {
-					roots[j] = both
-				}
-			}
+			roots[place[have]], place[both] = both, place[have]
 			have.moveTo(both)
 			root.moveTo(both)
 			table[base] = both

@@ -15,15 +15,13 @@ func decodeWords(s, fallback string) string {
 	}
 	var (
 		out     strings.Builder
-		bytes   []byte // of encoded words that follow one another in one charset
-		charset string
-		pending = false
+		pending []word // that follow one another in one charset
 	)
 	flush := func() {
-		if pending {
-			text, _ := decodeCharset(bytes, charset, fallback)
+		if len(pending) > 0 {
+			text, _ := decodeCharset(decodeRun(pending), pending[0].charset, fallback)
 			out.WriteString(text)
-			bytes, pending = nil, false
+			pending = pending[:0]
 		}
 	}
 	plain := func(s string) { out.WriteString(guessCharset([]byte(s), fallback)) }
@@ -41,19 +39,32 @@ func decodeWords(s, fallback string) string {
 			s = s[at+2:]
 			continue
 		}
-		if gap := s[:at]; !pending || strings.Trim(gap, " \t\r\n") != "" {
+		if gap := s[:at]; len(pending) == 0 || strings.Trim(gap, " \t\r\n") != "" {
 			flush()
 			plain(gap)
 		}
-		if !strings.EqualFold(w.charset, charset) {
+		if len(pending) > 0 && !strings.EqualFold(w.charset, pending[0].charset) {
 			flush()
 		}
-		charset, pending = w.charset, true
-		bytes = append(bytes, w.decode()...)
+		pending = append(pending, w)
 		s = s[at+w.length:]
 	}
 	flush()
 	return out.String()
+}
+
+// decodeRun gives the octets of words in one charset. Base64 that was cut
+// between them anywhere is put together first.
+func decodeRun(words []word) (out []byte) {
+	for i := 0; i < len(words); i++ {
+		w := words[i]
+		for w.encoding == 'b' && len(w.text)%4 != 0 && i+1 < len(words) && words[i+1].encoding == 'b' && (len(w.text)+len(words[i+1].text))%4 == 0 {
+			i++
+			w.text += words[i].text
+		}
+		out = append(out, w.decode()...)
+	}
+	return out
 }
 
 // word is one encoded word: =?charset?encoding?text?=
