@@ -130,7 +130,7 @@ func (d *Directory) edit(ctx context.Context, tenant, id string, change func(*Un
 
 // put makes u durable, then visible. The caller holds d.change.
 func (d *Directory) put(ctx context.Context, u Unit) (Unit, error) {
-	err := d.store.Put(ctx, u)
+	err := d.store.Put(context.WithoutCancel(ctx), u) // not stopped halfway: memory and store agree
 	switch {
 	case errors.Is(err, ErrNameTaken):
 		return Unit{}, crank.E(crank.CodeExists, "there is a %s named %q already", u.Level, u.Name)
