@@ -75,20 +75,30 @@ func (b *builder) push(e entry) { b.es = append(b.es, e) }
 // done joins neighbouring quotes and code and builds the lists.
 func (b *builder) done() []doc.Block {
 	var es []entry
-	for _, e := range b.es {
-		if n := len(es); n > 0 && e.item == nil && es[n-1].item == nil {
-			switch x := e.block.(type) {
-			case doc.BlockQuote:
+	for i := 0; i < len(b.es); i++ {
+		e := b.es[i]
+		if e.item != nil {
+			es = append(es, e)
+			continue
+		}
+		switch x := e.block.(type) {
+		case doc.BlockQuote:
+			if n := len(es); n > 0 && es[n-1].item == nil {
 				if q, ok := es[n-1].block.(doc.BlockQuote); ok {
 					es[n-1].block = doc.BlockQuote{Blocks: append(q.Blocks, x.Blocks...)}
 					continue
 				}
-			case doc.CodeBlock:
-				if q, ok := es[n-1].block.(doc.CodeBlock); ok {
-					es[n-1].block = doc.CodeBlock{Attr: q.Attr, Text: q.Text + "\n" + x.Text}
-					continue
-				}
 			}
+		case doc.CodeBlock:
+			lines := []string{x.Text}
+			for ; i+1 < len(b.es) && b.es[i+1].item == nil; i++ {
+				next, ok := b.es[i+1].block.(doc.CodeBlock)
+				if !ok {
+					break
+				}
+				lines = append(lines, next.Text)
+			}
+			e.block = doc.CodeBlock{Attr: x.Attr, Text: strings.Join(lines, "\n")}
 		}
 		es = append(es, e)
 	}

@@ -44,11 +44,15 @@ type sink struct {
 	sealed bool
 }
 
+// longWord is where joining text stops, so that a hostile document of a million
+// runs costs no more than its size.
+const longWord = 1 << 12
+
 func (s *sink) text(t string, f flags, code bool) {
 	if t == "" {
 		return
 	}
-	if n := len(s.spans); !s.sealed && n > 0 && s.spans[n-1].node == nil && s.spans[n-1].flags == f && s.spans[n-1].code == code && len(s.spans[n-1].text) < 1<<12 {
+	if n := len(s.spans); !s.sealed && n > 0 && s.spans[n-1].node == nil && s.spans[n-1].flags == f && s.spans[n-1].code == code && len(s.spans[n-1].text) < longWord {
 		s.spans[n-1].text += t
 		return
 	}
@@ -91,7 +95,7 @@ func (s *sink) inlines() []doc.Inline {
 			fs = append(fs, flat{x.flags, x.node})
 		case x.code:
 			if n := len(fs); n > 0 && fs[n-1].flags == x.flags {
-				if c, ok := fs[n-1].in.(doc.Code); ok {
+				if c, ok := fs[n-1].in.(doc.Code); ok && len(c.Text) < longWord {
 					fs[n-1].in = doc.Code{Text: c.Text + x.text}
 					continue
 				}
@@ -103,7 +107,7 @@ func (s *sink) inlines() []doc.Inline {
 				if n > 0 && fs[n-1].flags == x.flags { // words go on across spans, spaces melt
 					a, isStr := fs[n-1].in.(doc.Str)
 					b, both := w.(doc.Str)
-					if isStr && both {
+					if isStr && both && len(a.Text) < longWord {
 						fs[n-1].in = doc.Str{Text: a.Text + b.Text}
 						continue
 					}

@@ -1,6 +1,7 @@
 package docx
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/crank-platform/crank/format/doc"
@@ -52,14 +53,16 @@ func (r *reader) table(n *opc.Node) (doc.Table, bool) {
 		out := doc.Row{}
 		for _, c := range row {
 			width = max(width, c.col+max(c.cell.ColSpan, 1))
-			if c.cont && i > 0 && i != heads && above(grid[i-1], c.col) {
-				continue
+			if c.cont && i > 0 && i != heads {
+				if _, ok := cellAt(grid[i-1], c.col); ok {
+					continue
+				}
 			}
 			limit := len(grid)
 			if i < heads {
 				limit = heads
 			}
-			c.cell.RowSpan = span2(grid[:limit], i, c.col)
+			c.cell.RowSpan = rowSpan(grid[:limit], i, c.col)
 			out.Cells = append(out.Cells, c.cell)
 		}
 		if i < heads {
@@ -147,26 +150,21 @@ func alignment(tc *opc.Node) doc.Alignment {
 	return doc.AlignDefault
 }
 
-// above reports whether a cell of the row above begins at that column.
-func above(row []tableCell, col int) bool {
-	for _, c := range row {
-		if c.col == col {
-			return true
-		}
+// cellAt is the cell of a row that begins at that column, if one does.
+func cellAt(row []tableCell, col int) (tableCell, bool) {
+	i, ok := slices.BinarySearchFunc(row, col, func(c tableCell, col int) int { return c.col - col })
+	if !ok {
+		return tableCell{}, false
 	}
-	return false
+	return row[i], true
 }
 
-// span2 counts the rows a cell covers downwards.
-func span2(grid [][]tableCell, row, col int) int {
+// rowSpan counts the rows a cell covers downwards.
+func rowSpan(grid [][]tableCell, row, col int) int {
 	n := 1
 	for _, below := range grid[row+1:] {
-		cont := false
-		for _, c := range below {
-			cont = cont || c.col == col && c.cont
-		}
-		if !cont {
-			return n
+		if c, ok := cellAt(below, col); !ok || !c.cont {
+			break
 		}
 		n++
 	}
