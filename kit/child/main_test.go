@@ -72,6 +72,7 @@ func playEcho() {
 func playParent() {
 	child.Run(context.Background(), child.Spec{
 		Path: "sh", Args: []string{"-c", "setsid sleep " + os.Args[1] + " & echo; sleep " + os.Args[1]}, Stdout: os.Stdout,
+		Dir: os.Args[2], // nobody would be left to remove one of its own
 	})
 }
 

@@ -82,38 +82,44 @@ func cpuOfWaited(pid int) time.Duration {
 	return time.Duration(u+s) * tick
 }
 
-// resident is a process's resident memory now, in bytes, and how much of it may
-// be shared with others.
-func resident(pid int) (all, shared int64) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
-	if err != nil {
-		return 0, 0
-	}
-	f := strings.Fields(string(b))
-	if len(f) < 3 {
-		return 0, 0
-	}
-	page := int64(os.Getpagesize())
-	r, _ := strconv.ParseInt(f[1], 10, 64)
-	s, _ := strconv.ParseInt(f[2], 10, 64)
-	return r * page, s * page
+// memory is what the kernel says a process holds, in bytes.
+type memory struct {
+	peak int64 // the most resident since exec
+	now  int64 // resident
+	own  int64 // of that, what is nobody else's
 }
 
-// residentPeak is the largest our own resident memory has been since exec.
-func residentPeak() int64 { return peakOf("self") }
-
-func peakOf(pid string) int64 {
+// memoryOf reads it (proc_pid_status(5)); zero for a process that is gone.
+func memoryOf(pid string) (m memory) {
 	b, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
-		return 0
+		return m
 	}
-	_, rest, ok := bytes.Cut(b, []byte("VmHWM:"))
-	if !ok {
-		return 0
+	for line := range bytes.Lines(b) {
+		name, rest, _ := bytes.Cut(line, []byte(":"))
+		var to *int64
+		switch string(name) {
+		case "VmHWM":
+			to = &m.peak
+		case "VmRSS":
+			to = &m.now
+		case "RssAnon":
+			to = &m.own
+		default:
+			continue
+		}
+		n, _ := strconv.ParseInt(string(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte(" kB"))), 10, 64)
+		*to = n << 10
 	}
-	f := bytes.Fields(rest)
-	n, _ := strconv.ParseInt(string(f[0]), 10, 64)
-	return n << 10
+	return m
+}
+
+// cpuBelow is the processor time of the processes below a supervisor and of
+// those they, and it, have waited for.
+func cpuBelow(root int) time.Duration {
+	sum := cpuOfWaited(root)
+	walk(root, func(pid int) { sum += cpuClock(pid) + cpuOfWaited(pid) })
+	return sum
 }
 
 // measureBelow sums what the processes below a supervisor use; memory that may
@@ -122,12 +128,12 @@ func measureBelow(root int) Usage {
 	u := Usage{CPU: cpuOfWaited(root)}
 	var mostShared int64
 	walk(root, func(pid int) {
+		m := memoryOf(strconv.Itoa(pid))
 		u.Processes++
 		u.CPU += cpuClock(pid) + cpuOfWaited(pid)
-		all, shared := resident(pid)
-		u.RSS += all - shared
-		mostShared = max(mostShared, shared)
-		u.MaxRSS = max(u.MaxRSS, peakOf(strconv.Itoa(pid)))
+		u.RSS += m.own
+		mostShared = max(mostShared, m.now-m.own)
+		u.MaxRSS = max(u.MaxRSS, m.peak)
 	})
 	u.RSS += mostShared
 	u.MaxRSS = max(u.MaxRSS, u.RSS)

@@ -56,12 +56,9 @@ func (p *Proc) Exchange(ctx context.Context, msg []byte) ([]byte, Usage, error) 
 	if ctx.Err() != nil {
 		return nil, Usage{}, context.Cause(ctx)
 	}
-	before, ok := p.r.tree.measure()
-	if !ok {
-		before = Usage{}
-	}
+	before := p.r.tree.cpu()
 	p.uses.Add(1)
-	p.r.beginAt(p.r.spec.Timeout, before.CPU)
+	p.r.beginAt(p.r.spec.Timeout, before)
 	defer p.r.rest()
 	defer p.bind(ctx)()
 	if p.unasked() {
@@ -171,10 +168,10 @@ func (p *Proc) fate(err error) error {
 	return fmt.Errorf("%w: it ended before it answered: %w", ErrProtocol, exit)
 }
 
-// since is what the child has used since before.
-func (p *Proc) since(before Usage) Usage {
+// since is what the child has used since its processor time was before.
+func (p *Proc) since(before time.Duration) Usage {
 	u := p.Usage()
-	u.CPU = max(0, u.CPU-before.CPU)
+	u.CPU = max(0, u.CPU-before)
 	return u
 }
 

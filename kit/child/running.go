@@ -30,6 +30,7 @@ type tree interface {
 	terminate()             // asks politely
 	kill()                  // ends all of it, soon; may be called again
 	wait() ending           // blocks until all of it has ended; called once
+	cpu() time.Duration     // of all of it so far; 0 if not measurable
 	measure() (Usage, bool) // false: not measurable here or now
 }
 
@@ -125,8 +126,7 @@ func launch(s Spec, once bool) (*running, error) {
 func (r *running) begin(limit time.Duration) {
 	var base time.Duration
 	if r.spec.Limits.CPU > 0 {
-		u, _ := r.tree.measure()
-		base = u.CPU
+		base = r.tree.cpu()
 	}
 	r.beginAt(limit, base)
 }

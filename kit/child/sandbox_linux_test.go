@@ -281,7 +281,7 @@ func TestChildrenDieWithAParentThatIsKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parent := exec.Command(self, mark)
+	parent := exec.Command(self, mark, t.TempDir())
 	parent.Env = append(os.Environ(), "PLAY=parent")
 	out, err := parent.StdoutPipe()
 	if err != nil {

@@ -60,7 +60,7 @@ func supervise() int {
 	if !o.Own {
 		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	}
-	base := residentPeak()
+	base := memoryOf("self").peak
 	pid, refused := begin(o)
 	if refused != nil {
 		say(report{Refused: refused})

@@ -170,4 +170,6 @@ func (g *group) wait() ending {
 	return end
 }
 
+func (g *group) cpu() time.Duration { return 0 }
+
 func (g *group) measure() (Usage, bool) { return Usage{}, false }

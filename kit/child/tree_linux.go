@@ -192,6 +192,15 @@ func (t *supervised) wait() ending {
 	return end
 }
 
+func (t *supervised) cpu() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.gone || t.blind {
+		return 0
+	}
+	return cpuBelow(t.cmd.Process.Pid)
+}
+
 func (t *supervised) measure() (Usage, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -100,5 +101,7 @@ func (j *job) wait() ending {
 	st := j.cmd.ProcessState
 	return ending{code: st.ExitCode(), cpu: st.UserTime() + st.SystemTime()}
 }
+
+func (j *job) cpu() time.Duration { return 0 }
 
 func (j *job) measure() (Usage, bool) { return Usage{}, false }
