@@ -74,6 +74,7 @@ func (d *dateParts) take(token string) {
 		d.number(number, len(token))
 	case strings.Count(token, ":") >= 1 || strings.Count(token, ".") == 2 && d.hour < 0 && d.month != 0:
 		d.clock(strings.ReplaceAll(token, ".", ":"))
+	case d.month == 0 && d.isoDay(strings.ReplaceAll(token, "/", "-")):
 	case strings.Count(token, "-") == 2: // 5-Mar-1999
 		for _, piece := range strings.Split(token, "-") {
 			if piece != "" {
@@ -95,6 +96,16 @@ func (d *dateParts) take(token string) {
 			d.offset, d.zoned = minutes*60, true
 		}
 	}
+}
+
+// isoDay reads 2002-09-14.
+func (d *dateParts) isoDay(token string) bool {
+	t, err := time.Parse(time.DateOnly, token)
+	if err != nil {
+		return false
+	}
+	d.year, d.month, d.day = t.Year(), t.Month(), t.Day()
+	return true
 }
 
 func (d *dateParts) number(n, digits int) {

@@ -176,6 +176,11 @@ func (p *parser) multipart(s *scanner, part *Part, boundary string, at place) {
 		if boundary != "" {
 			p.defect("boundary-not-found", clip(boundary, 80), at.single)
 		}
+		if guess := guessBoundary(preamble); guess != "" && len(preamble) < p.limits.BodyValueBytes {
+			p.defect("boundary-guessed", clip(guess, 80), at.single)
+			p.multipart(newScanner(bytes.NewReader(preamble), s.limit), part, guess, at)
+			return
+		}
 		part.Type, part.Charset = "text/plain", ""
 		p.leaf(part, bytes.NewReader(preamble), at.single)
 		return
@@ -224,6 +229,23 @@ func (p *parser) preamble(s *scanner, level int) []byte {
 			kept = append(kept, line[:min(len(line), p.limits.BodyValueBytes-len(kept))]...)
 		}
 	}
+}
+
+// guessBoundary finds the boundary that a text uses, by a line that opens and
+// a line that closes; "" if there is none.
+func guessBoundary(text []byte) string {
+	opened := map[string]bool{}
+	for line := range bytes.Lines(text) {
+		rest, ok := bytes.CutPrefix(bytes.TrimRight(line, " \t\r\n"), []byte("--"))
+		if !ok || len(rest) == 0 || len(rest) > 100 {
+			continue
+		}
+		if open, ok := strings.CutSuffix(string(rest), "--"); ok && opened[open] {
+			return open
+		}
+		opened[string(rest)] = true
+	}
+	return ""
 }
 
 // enclosed reads a message within the message. One without any header field is

@@ -226,6 +226,7 @@ func TestABrokenMessageYieldsWhatIsThereAndItsDefects(t *testing.T) {
 		"no blank line before the body":   {head + "body begins\nhere\n", "text/plain#1", "body begins\nhere\n", "header-not-ended"},
 		"a line of junk in the header":    {"From: a@example.org\njunk\nSubject: s\n\nx", "text/plain#1", "x", "header-without-colon"},
 		"boundary never shown":            {head + "Content-Type: multipart/mixed; boundary=b\n\ntext", "text/plain#1", "text", "boundary-not-found"},
+		"boundary misspelt":               {head + "Content-Type: multipart/mixed; boundary=\"=b\"\n\n--= b\n\ntext\n--= b\n\nmore\n--= b--\n", "multipart/mixed(text/plain#1 text/plain#2)", "text", "boundary-guessed"},
 		"no boundary named":               {head + "Content-Type: multipart/mixed\n\n--b\n\ntext\n--b--\n", "multipart/mixed(text/plain#1)", "text", "boundary-guessed"},
 		"cut in a multipart":              {head + "Content-Type: multipart/mixed; boundary=b\n\n--b\n\ntex", "multipart/mixed(text/plain#1)", "tex", "missing-close-boundary"},
 		"inner multipart left open":       {head + "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=c\n\n--c\n\ntext\n--b\n\nmore\n--b--\n", "multipart/mixed(multipart/mixed(text/plain#1.1) text/plain#2)", "text", "missing-close-boundary"},
