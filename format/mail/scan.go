@@ -79,9 +79,9 @@ func (s *scanner) stops(line []byte) bool {
 	if len(s.bounds) == 0 || len(line) < 3 || line[0] != '-' || line[1] != '-' {
 		return false
 	}
-	rest := bytes.TrimRight(line[2:], " \t\r\n")
+	rest := string(bytes.TrimRight(line[2:], " \t\r\n"))
 	for level := len(s.bounds) - 1; level >= 0; level-- {
-		after, ok := strings.CutPrefix(string(rest), s.bounds[level])
+		after, ok := strings.CutPrefix(rest, s.bounds[level])
 		if ok && (after == "" || after == "--") {
 			s.hit = hit{set: true, level: level, close: after != ""}
 			return true
