@@ -80,6 +80,7 @@ func launch(s Spec, once bool) (*running, error) {
 	r := &running{spec: s, done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	r.stderr.most = s.MaxStderr
 	o, err := prepare(&s, &r.remove)
+	r.spec.Dir = o.Dir
 	o.CPU = once
 	if err != nil {
 		r.discard()
