@@ -33,8 +33,8 @@ type Task struct {
 	Input      json.RawMessage // checked against the operation's schema
 	Deadline   time.Time
 	Blobs      Blobs
-	Emit       func(Chunk) error // nil when nobody listens; an error means stop
-	Dir        string            // an empty folder of the call's own, removed after it
+	Emit       func(Chunk) error      // nil when nobody listens; an error means stop
+	Dir        func() (string, error) // a folder of the call's own, made when first asked for, removed after the call
 }
 
 // Blobs is how a worker reaches the bytes of its call's tenant.
