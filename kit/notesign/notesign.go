@@ -2,8 +2,8 @@
 // (https://c2sp.org/signed-note), with Ed25519 and with ML-DSA-65.
 //
 // It owns keys as text and as files, which key may speak for which name and
-// when, and how one generation of keys hands over to the next. It does not own
-// what notes say.
+// when, how one generation of keys hands over to the next, and the text of a log's
+// checkpoint. It does not own what other notes say.
 //
 // # Bytes
 //
