@@ -74,51 +74,6 @@ func read(ctx context.Context, md goldmark.Markdown, src []byte, o doc.ReadOptio
 	return &doc.Document{Blocks: blocks, Losses: r.losses.List()}, nil
 }
 
-// tooDeep returns the first line that opens more containers than the limit, 0
-// if none does. Deeper nesting by indentation costs the square of its depth in
-// bytes and is left to the meter.
-func tooDeep(src []byte, limit int) int {
-	n := 0
-	for line := range bytes.Lines(src) {
-		n++
-		if len(line) > limit && containers(line) > limit {
-			return n
-		}
-	}
-	return 0
-}
-
-func containers(line []byte) int {
-	if len(bytes.Trim(line, "-* \t\r\n")) == 0 && (bytes.IndexByte(line, '-') < 0 || bytes.IndexByte(line, '*') < 0) {
-		return 0 // a thematic break
-	}
-	count := 0
-	for i := 0; i < len(line); {
-		switch c := line[i]; {
-		case c == ' ' || c == '\t':
-			i++
-		case c == '>':
-			count++
-			i++
-		case (c == '-' || c == '*' || c == '+') && i+1 < len(line) && (line[i+1] == ' ' || line[i+1] == '\t'):
-			count++
-			i += 2
-		case c >= '0' && c <= '9':
-			for i < len(line) && line[i] >= '0' && line[i] <= '9' {
-				i++
-			}
-			if i >= len(line) || line[i] != '.' && line[i] != ')' {
-				return count
-			}
-			count++
-			i++
-		default:
-			return count
-		}
-	}
-	return count
-}
-
 // reader turns goldmark's tree into ours.
 type reader struct {
 	src    []byte

@@ -296,3 +296,34 @@ func (n *Node) KidsOrNil() []*Node {
 	}
 	return n.Kids
 }
+
+// Scan walks a part's elements without keeping them; f sees each start.
+func (p *Package) Scan(ctx context.Context, name string, f func(name string, attrs []Attr)) error {
+	rc, err := p.open(name)
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	s := p.scan(ctx, name, rc)
+	elements := 0
+	for {
+		t, err := s.next()
+		if errors.Is(err, io.EOF) {
+			if elements == 0 || s.depth > 0 {
+				return doc.E(doc.Malformed, p.op, "the part %q ends too early", name)
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if start, ok := t.(xml.StartElement); ok {
+			elements++
+			attrs := make([]Attr, 0, len(start.Attr))
+			for _, a := range start.Attr {
+				attrs = append(attrs, Attr{s.names.name(a.Name), a.Value})
+			}
+			f(s.names.name(start.Name), attrs)
+		}
+	}
+}
