@@ -55,12 +55,15 @@ type (
 	Router interface {
 		Match(ctx context.Context, call crank.Call, op crank.Operation, d crank.Decision) ([]crank.Candidate, error)
 		Explain(ctx context.Context, call crank.Call, op crank.Operation, d crank.Decision) ([]crank.Candidate, error)
-		// Begin counts a call under way on an offer; end says how it went.
-		Begin(offer crank.Offer) (end func(ok bool))
+		// Begin counts an attempt under way on an offer, by id; end says how it went.
+		Begin(offer string) (end func(error))
 	}
 	// Biller turns usage into money.
 	Biller interface {
-		Rate(plan crank.Plan, usage crank.Usage) ([]crank.Line, crank.Money, error)
+		// Rate prices a usage, at most the ceiling: what exceeds it is the
+		// provider's loss, and stands as a line of its own so that the lines sum to
+		// the price. Of an untrusted provider only the platform's readings count.
+		Rate(plan crank.Plan, usage crank.Usage, untrusted bool, ceiling crank.Money) ([]crank.Line, crank.Money, error)
 		Split(plan crank.Plan, price crank.Money, payer, provider crank.Account) []crank.Posting
 	}
 	// Payer reserves money. Posting it is the journal's doing.

@@ -34,9 +34,9 @@ func (d *Dispatcher) send(ctx context.Context, s *state, sink Sink) (crank.Resul
 			}
 		}
 		s.chosen, s.attempts, s.sent = candidate, i+1, d.Now().UnixMicro()
-		end := d.Router.Begin(candidate.Offer)
+		end := d.Router.Begin(candidate.Offer.ID)
 		result, failure = d.Sender.Send(ctx, s.call, candidate.Offer, through)
-		end(healthy(failure))
+		end(failure)
 		if failure == nil || streamed || ctx.Err() != nil || !again(failure, s.op) {
 			break
 		}
@@ -53,18 +53,6 @@ func again(failure error, op crank.Operation) bool {
 // ErrNotSent, as a cause, says that a worker was not reached at all, so that
 // even work that is not idempotent may be tried elsewhere.
 var ErrNotSent = errors.New("dispatch: nothing was sent")
-
-// healthy reports whether an attempt's end says nothing against the worker.
-func healthy(failure error) bool {
-	if failure == nil {
-		return true
-	}
-	switch crank.KindOf(failure) {
-	case crank.KindUnavailable, crank.KindInternal, crank.KindDeadlineExceeded:
-		return false
-	}
-	return true
-}
 
 // told makes the reason of an ending exact: the caller's own leaving or the
 // deadline, where a worker only noticed that it was stopped.

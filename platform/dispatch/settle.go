@@ -88,8 +88,8 @@ func (d *Dispatcher) receipt(s *state, used crank.Usage, output json.RawMessage,
 	return r
 }
 
-// usage puts the platform's own readings before those of harness and worker. An
-// untrusted provider's readings are left out: it is paid on ours.
+// usage puts the platform's own readings before those of harness and worker,
+// which cannot replace them.
 func usage(s *state, r crank.Receipt, used crank.Usage) crank.Usage {
 	all := make(crank.Usage, 0, len(used)+4)
 	own := func(meter string, n int64) {
@@ -105,25 +105,20 @@ func usage(s *state, r crank.Receipt, used crank.Usage) crank.Usage {
 	}
 	for _, u := range used {
 		platforms := u.Source == crank.SourcePlatform || all.Of(u.Meter) != 0
-		if !platforms && !s.chosen.Offer.Untrusted && u.Quantity >= 0 {
+		if !platforms && u.Quantity >= 0 {
 			all = append(all, u)
 		}
 	}
 	return all
 }
 
-// price rates the usage. What exceeds the ceiling is the provider's loss and
-// stands as a line of its own, so that the lines always sum to the price.
+// price rates the usage and says who gets what.
 func (d *Dispatcher) price(s *state, r *crank.Receipt) {
 	plan := s.chosen.Offer.Plan
-	lines, price, err := d.Biller.Rate(plan, r.Usage)
+	lines, price, err := d.Biller.Rate(plan, r.Usage, s.chosen.Offer.Untrusted, r.Ceiling)
 	if err != nil { // a usage that cannot be rated is charged nothing, and told
 		d.Log.Error("usage cannot be rated", "call", r.Call, "worker", r.Worker, "err", err)
 		return
-	}
-	if over := price.Micros - r.Ceiling.Micros; over > 0 {
-		lines = append(lines, crank.Line{Meter: "ceiling", Micros: -over})
-		price.Micros = r.Ceiling.Micros
 	}
 	r.Lines, r.Price = lines, price
 	r.Postings = d.Biller.Split(plan, price, crank.TenantAccount(r.Payer.Tenant), crank.ProviderAccount(r.Provider))
