@@ -33,6 +33,14 @@ func (w *writer) inlines(is []doc.Inline) string {
 		}
 		first, _ := utf8.DecodeRuneInString(p.body)
 		last, _ := utf8.DecodeLastRuneInString(p.body)
+		if p.open[0] == '*' && first == '*' && last == '*' { // marks inside: the other kind outside
+			if sb.Len() > 0 && word(before) || after >= 0 && word(after) {
+				first, last, before, after = '*', '*', '*', '*'
+			} else {
+				p.open = strings.Repeat("_", len(p.open))
+				p.end = p.open
+			}
+		}
 		if sb.Len() > 0 && glued(before, first) || after >= 0 && glued(after, last) || i > 0 && !ps[i-1].plain() {
 			sb.WriteString("<" + p.tag + ">" + p.body + "</" + p.tag + ">")
 		} else {
@@ -45,9 +53,10 @@ func (w *writer) inlines(is []doc.Inline) string {
 // glued reports whether marks between a letter outside and punctuation inside
 // would not be seen as marks (CommonMark's flanking rule).
 func glued(outside, inside rune) bool {
-	word := unicode.IsLetter(outside) || unicode.IsDigit(outside)
-	return word && (unicode.IsPunct(inside) || unicode.IsSymbol(inside)) || outside == '*' || outside == '~'
+	return word(outside) && (unicode.IsPunct(inside) || unicode.IsSymbol(inside)) || outside == '*' || outside == '~'
 }
+
+func word(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 func (w *writer) pieces(is []doc.Inline) []piece {
 	var out []piece
@@ -102,13 +111,7 @@ func (w *writer) pieces(is []doc.Inline) []piece {
 			}
 			continue
 		case doc.Emph:
-			m := "*"
-			if len(is) == 1 {
-				if _, nested := soleChild(x.Inlines); nested {
-					m = "_"
-				}
-			}
-			mark(m, "em", x.Inlines)
+			mark("*", "em", x.Inlines)
 		case doc.Strong:
 			mark("**", "strong", x.Inlines)
 		case doc.Strikeout:
@@ -160,17 +163,6 @@ func (w *writer) pieces(is []doc.Inline) []piece {
 		lineStart = false
 	}
 	return out
-}
-
-func soleChild(is []doc.Inline) (doc.Inline, bool) {
-	if len(is) != 1 {
-		return nil, false
-	}
-	switch is[0].(type) {
-	case doc.Strong, doc.Emph:
-		return is[0], true
-	}
-	return nil, false
 }
 
 // trim takes the spaces off both ends; marks must touch words.

@@ -158,6 +158,9 @@ func (w *writer) block(b doc.Block) string {
 			w.losses.Add("heading-level", "Markdown has no heading below level 6")
 		}
 		text := strings.NewReplacer("\\\n", " ", "\n", " ").Replace(w.inlines(b.Inlines))
+		if strings.HasSuffix(text, "#") { // or it would be read as a closing mark
+			text = text[:len(text)-1] + `\#`
+		}
 		return strings.TrimRight(strings.Repeat("#", min(max(b.Level, 1), 6))+" "+text, " ")
 	case doc.HorizontalRule:
 		return "-----"

@@ -58,7 +58,7 @@ func TestWrittenMarkdownReadsBackAsTheSameTree(t *testing.T) {
 
 // roundReached is how many of the specification's examples survive being
 // written and read again; it only rises.
-const roundReached = 633
+const roundReached = 634
 
 func TestCommonMarkExamplesSurviveBeingWrittenAgain(t *testing.T) {
 	raw, err := os.ReadFile(doctest.Corpus(t, "commonmark/spec.json"))
