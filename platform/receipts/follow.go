@@ -113,7 +113,7 @@ func (j *Journal) lagging() bool {
 // records reads and decodes. Pruned records cannot be had again: who needs them
 // is told so.
 func (j *Journal) records(ctx context.Context, after uint64, limit int) ([]crank.Record, error) {
-	stored, err := j.store.Read(ctx, after, limit)
+	stored, err := j.read(ctx, after, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,18 @@ const (
 
 // Read returns records in order; see Reader.
 func (j *Journal) Read(ctx context.Context, after uint64, limit int) ([]Stored, error) {
-	return j.store.Read(ctx, after, min(max(limit, 0), longestRead))
+	return j.read(ctx, after, min(limit, longestRead))
+}
+
+// read reads what was committed and no further.
+func (j *Journal) read(ctx context.Context, after uint64, limit int) ([]Stored, error) {
+	j.mu.RLock()
+	head := j.seq
+	j.mu.RUnlock()
+	if after >= head || limit <= 0 {
+		return nil, nil
+	}
+	return j.store.Read(ctx, after, int(min(uint64(limit), head-after)))
 }
 
 // Receipt finds a receipt; see Reader.
@@ -40,7 +51,7 @@ func (j *Journal) Receipt(ctx context.Context, tenant, id string) (Stored, error
 	if seq == 0 {
 		return Stored{}, unknown
 	}
-	at, err := j.store.Read(ctx, seq-1, 1)
+	at, err := j.read(ctx, seq-1, 1)
 	if err != nil {
 		return Stored{}, err
 	}
@@ -74,7 +85,9 @@ func (j *Journal) List(ctx context.Context, q Query) ([]crank.Receipt, string, e
 	if err := j.catchUp(ctx); err != nil {
 		return nil, "", err
 	}
+	j.views.whole.RLock()
 	seqs, err := j.store.Seqs(ctx, q, label, after, before, limit+1)
+	j.views.whole.RUnlock()
 	if err != nil {
 		return nil, "", err
 	}
@@ -85,15 +98,24 @@ func (j *Journal) List(ctx context.Context, q Query) ([]crank.Receipt, string, e
 	}
 	page := make([]crank.Receipt, 0, len(seqs))
 	for _, seq := range seqs {
-		records, err := j.records(ctx, seq-1, 1)
+		at, err := j.read(ctx, seq-1, 1)
 		if err != nil {
 			return nil, "", err
 		}
-		if len(records) != 1 || !selected(records[0], seq, q, label) {
+		if len(at) == 1 && at[0].Seq == seq && at[0].Bytes == nil {
+			break // pruned meanwhile, and with it all that is older
+		}
+		var r crank.Record
+		if len(at) == 1 {
+			if r, err = at[0].Record(); err != nil {
+				return nil, "", err
+			}
+		}
+		if !selected(r, seq, q, label) {
 			return nil, "", crank.E(crank.CodeStore, "the index names record %d, which is not what was asked for", seq).
 				Mending("Stop the node and let `crank verify` rebuild the views.")
 		}
-		page = append(page, *records[0].Receipt)
+		page = append(page, *r.Receipt)
 	}
 	return page, next, nil
 }
@@ -190,4 +212,3 @@ func (j *Journal) Open(ctx context.Context) ([]crank.Record, error) {
 	}
 	return open, nil
 }
-

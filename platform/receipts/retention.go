@@ -26,7 +26,7 @@ func (j *Journal) Archive(ctx context.Context, before time.Time, w io.Writer) (i
 		return 0, crank.Wrap(crank.CodeStore, err, "the archive cannot be written")
 	}
 	for at := pruned; at < last; {
-		stored, err := j.store.Read(ctx, at, int(min(maxBatch, last-at)))
+		stored, err := j.read(ctx, at, int(min(maxBatch, last-at)))
 		if err != nil {
 			return 0, err
 		}
@@ -100,7 +100,7 @@ func (j *Journal) Prune(ctx context.Context, before time.Time) (int, error) {
 
 // pruning works out what stays of the records after a seq.
 func (j *Journal) pruning(ctx context.Context, after uint64, limit int) (Pruning, error) {
-	stored, err := j.store.Read(ctx, after, limit)
+	stored, err := j.read(ctx, after, limit)
 	if err != nil {
 		return Pruning{}, err
 	}

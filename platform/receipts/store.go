@@ -23,7 +23,8 @@ type Log interface {
 	// them, durably, or none. Entries that would close a call a second time make
 	// it write nothing and return a *Duplicate. It keeps none of the entries' memory.
 	Commit(ctx context.Context, entries []Entry) error
-	// Read returns at most limit records with a seq above after, in order.
+	// Read returns at most limit records with a seq above after, in order. It may
+	// show the records of a commit that has not returned yet, before their epoch.
 	Read(ctx context.Context, after uint64, limit int) ([]Stored, error)
 	// Closed returns the seq of the receipt of a call, 0 where there is none. It
 	// is a hint: the reader checks the bytes.

@@ -22,6 +22,8 @@ func (j *Journal) Usage(ctx context.Context, q UsageQuery) ([]UsageRow, error) {
 	if err := j.catchUp(ctx); err != nil {
 		return nil, err
 	}
+	j.views.whole.RLock()
+	defer j.views.whole.RUnlock()
 	first, last := int64(math.MinInt64), int64(math.MaxInt64)
 	if !q.Since.IsZero() {
 		first = dayOf(q.Since.UnixMicro())

@@ -22,6 +22,7 @@ type projector struct {
 
 	work    sync.Mutex // held while the views change; guards applied
 	applied uint64
+	whole   sync.RWMutex // held for reading by who needs them whole; Rebuild takes them apart
 }
 
 func (p *projector) add(batch []committed) {
@@ -93,7 +94,7 @@ func (j *Journal) fits(ctx context.Context, m Mark) (bool, error) {
 	if m.Seq == j.pruned.Seq {
 		return m == j.pruned, nil
 	}
-	at, err := j.store.Read(ctx, m.Seq-1, 1)
+	at, err := j.read(ctx, m.Seq-1, 1)
 	if err != nil {
 		return false, err
 	}
@@ -135,7 +136,7 @@ func (j *Journal) replay(ctx context.Context, see func(Delta)) error {
 }
 
 func (j *Journal) readCommitted(ctx context.Context, after uint64, limit int) ([]committed, error) {
-	stored, err := j.store.Read(ctx, after, limit)
+	stored, err := j.read(ctx, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -208,6 +209,8 @@ func (j *Journal) Rebuild(ctx context.Context) (same bool, err error) {
 	if err := j.catchUp(ctx); err != nil {
 		return false, err
 	}
+	j.views.whole.Lock()
+	defer j.views.whole.Unlock()
 	j.views.work.Lock()
 	defer j.views.work.Unlock()
 	stood, err := j.tally(ctx)
