@@ -165,7 +165,24 @@ func (b *builder) paragraph(n *opc.Node) {
 	if len(is) == 0 && !s.broke {
 		return
 	}
+	if named(c, "tablecaption") || named(c, "caption") && s.counted {
+		b.tableCaption(doc.Plain{Inlines: is})
+		return
+	}
 	b.place(ppr, c, is)
+}
+
+// tableCaption gives a caption to the table just before it, if that has none,
+// else it waits for the next one.
+func (b *builder) tableCaption(c doc.Block) {
+	if n := len(b.es); n > 0 && b.r.caption == nil {
+		if t, ok := b.es[n-1].block.(doc.Table); ok && len(t.Caption.Blocks) == 0 {
+			t.Caption.Blocks = []doc.Block{c}
+			b.es[n-1].block = t
+			return
+		}
+	}
+	b.r.caption = append(b.r.caption, c)
 }
 
 // place decides what a paragraph is by its style, numbering and indents.
@@ -185,10 +202,6 @@ func (b *builder) place(ppr *opc.Node, c []*style, is []doc.Inline) {
 		block = doc.Header{Level: level, Inlines: is}
 	} else if named(c, "compact") {
 		block = doc.Plain{Inlines: is}
-	}
-	if named(c, "tablecaption") {
-		r.caption = append(r.caption, block)
-		return
 	}
 	num, ilvl, lvl, ok := r.numbered(ppr, c)
 	switch {

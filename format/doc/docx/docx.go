@@ -43,6 +43,11 @@ func Read(ctx context.Context, src io.ReaderAt, size int64, o doc.ReadOptions) (
 	d := &doc.Document{Meta: r.meta, Media: r.media}
 	d.Blocks = pruneAnchors(blocks)
 	r.core(d)
+	for _, rel := range r.part.rels {
+		if rel.Kind == "header" || rel.Kind == "footer" {
+			r.losses.Add("page-header", "page headers and footers were left out")
+		}
+	}
 	if pkg.Has(path.Join(r.dir, "vbaProject.bin")) {
 		r.losses.Add("macro", "the document's macros were left out")
 	}
@@ -157,5 +162,12 @@ func (r *reader) body(main string) ([]doc.Block, error) {
 		return nil, err
 	}
 	blocks := b.done()
+	blocks = append(blocks, r.caption...) // of a table that never came
+	if r.carried = trimSpace(r.carried); len(r.carried) > 0 {
+		blocks = append(blocks, doc.Para{Inlines: r.carried})
+	}
+	if len(r.dropCap) > 0 {
+		blocks = append(blocks, doc.Para{Inlines: r.dropCap})
+	}
 	return blocks, r.m.Err()
 }

@@ -108,6 +108,34 @@ func TestMergedCellsBecomeSpans(t *testing.T) {
 	}
 }
 
+func TestCaptionsStayWithTheirTablesAndAreNeverLost(t *testing.T) {
+	caption := func(s string) string {
+		return `<w:p><w:pPr><w:pStyle w:val="Caption"/></w:pPr><w:r><w:t xml:space="preserve">` + s + ` </w:t></w:r><w:fldSimple w:instr=" SEQ Table \\* ARABIC "><w:r><w:t>1</w:t></w:r></w:fldSimple></w:p>`
+	}
+	table := `<w:tbl><w:tr><w:tc>` + p("", "x") + `</w:tc></w:tr></w:tbl>`
+	for name, c := range map[string]struct{ body, want string }{
+		"above": {caption("A") + table + p("", "-") + caption("B") + table, "A 1|B 1"},
+		"below": {table + caption("A") + p("", "-") + table + caption("B"), "A 1|B 1"},
+	} {
+		d, err := read(pack(t, c.body), doc.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, b := range d.Blocks {
+			if tb, ok := b.(doc.Table); ok {
+				got = append(got, doc.BlocksText(tb.Caption.Blocks))
+			}
+		}
+		if strings.Join(got, "|") != c.want {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+	if got := md(t, pack(t, caption("Alone"))); got != "Alone 1\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestLinksFieldsAndImagesKeepTheirTargets(t *testing.T) {
 	rels := `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">
 <Relationship Id="l" Type="x/hyperlink" Target="http://example.com/a" TargetMode="External"/><Relationship Id="i" Type="x/image" Target="media/i.png"/></Relationships>`

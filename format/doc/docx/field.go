@@ -52,6 +52,7 @@ func (r *reader) field(n *opc.Node, s *sink) {
 		if f.box != "" {
 			s.text(f.box, 0, false)
 		}
+		s.counted = s.counted || countsTables(f.instr)
 		target, ok := linkField(f.instr)
 		if !ok || f.sink != s || f.at > len(s.spans) || r.swallowed() {
 			return
@@ -63,6 +64,12 @@ func (r *reader) field(n *opc.Node, s *sink) {
 		s.spans, s.sealed = s.spans[:f.at], true
 		s.node(0, doc.Link{Inlines: inner.inlines(), Target: target})
 	}
+}
+
+// countsTables reports whether a field numbers tables, as captions do.
+func countsTables(instr string) bool {
+	w := fieldWords(instr)
+	return len(w) > 1 && strings.EqualFold(w[0], "SEQ") && strings.EqualFold(w[1], "Table")
 }
 
 // linkField is the target of a HYPERLINK field or of a reference that is made

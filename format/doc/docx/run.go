@@ -29,6 +29,7 @@ func (r *reader) runs(kids []*opc.Node, s *sink) {
 		case "w:fldSimple":
 			inner := &sink{}
 			r.runs(n.Kids, inner)
+			s.counted = s.counted || countsTables(n.Get("w:instr"))
 			if target, ok := linkField(n.Get("w:instr")); ok {
 				s.node(0, doc.Link{Inlines: inner.inlines(), Target: target})
 			} else {

@@ -37,9 +37,10 @@ type span struct {
 
 // sink gathers the content of a paragraph or link.
 type sink struct {
-	spans []span
-	link  bool // inside a link
-	broke bool // a line or page break was met
+	spans   []span
+	link    bool // inside a link
+	counted bool // a field numbered a table
+	broke   bool // a line or page break was met
 	// sealed keeps the next text apart from the last span.
 	sealed bool
 }
