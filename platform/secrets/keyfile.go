@@ -141,6 +141,10 @@ func Open(ctx context.Context, path string, c Config) (*Vault, error) {
 // moment either the old key or the one beside it at path.next fits, and Open
 // finds which.
 func RotateKeyFile(ctx context.Context, path string, s Service) error {
+	if _, err := os.Lstat(path + next); !errors.Is(err, fs.ErrNotExist) {
+		return crank.E(crank.CodeSecret, "a rotation of the master key did not end well, and its key may be in use").
+			Mending("Restart the node: it finds which key fits. Then rotate again.")
+	}
 	key := NewKey()
 	if err := writeKey(path+next, key); err != nil {
 		return err

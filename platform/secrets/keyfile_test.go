@@ -115,6 +115,11 @@ func TestACrashWhileTheMasterKeyRotatesLocksNothingAway(t *testing.T) {
 		if err := secrets.RotateKeyFile(t.Context(), path, stop(v)); err != nil && !errors.Is(err, errCrash) {
 			t.Fatalf("%s: %v", name, err)
 		}
+		if _, err := os.Stat(path + ".next"); err == nil {
+			if err := secrets.RotateKeyFile(t.Context(), path, v); !errors.Is(err, crank.E(crank.CodeSecret, "")) {
+				t.Errorf("%s: a second rotation over the first gives %v", name, err)
+			}
+		}
 		for range 2 {
 			s, err := open().Get(t.Context(), "", "mail")
 			if err != nil || string(s.Reveal()) != "value" {
