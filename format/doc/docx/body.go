@@ -207,7 +207,7 @@ func (b *builder) place(ppr *opc.Node, c []*style, is []doc.Inline) {
 	switch {
 	case level > 0: // a numbered heading is a heading
 	case ok && ilvl >= 0 && ilvl < 9:
-		b.push(entry{block: r.box(block, lvl), item: &item{num: num, abstract: r.numbering[num].abstract, level: ilvl, kind: lvl, number: r.count(num, ilvl, lvl)}})
+		b.push(entry{block: r.box(block, lvl), item: &item{num: num, level: ilvl, kind: lvl, number: r.count(num, ilvl, lvl)}})
 		return
 	case num != "": // taken out of its list by hand
 		b.push(entry{block: block, follows: true})

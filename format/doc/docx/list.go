@@ -20,10 +20,10 @@ type entry struct {
 
 // item is a list paragraph's place.
 type item struct {
-	num, abstract string
-	level         int
-	kind          level
-	number        int
+	num    string
+	level  int
+	kind   level
+	number int
 }
 
 // silent items carry no marker of their own: they continue the item before.

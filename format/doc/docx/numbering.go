@@ -56,9 +56,8 @@ func (l level) delim() doc.ListDelim {
 
 // list is one numbering instance.
 type list struct {
-	abstract string
-	levels   map[int]level
-	byStyle  map[string]int // paragraph style -> level
+	levels  map[int]level
+	byStyle map[string]int // paragraph style -> level
 }
 
 // numbering holds the lists by num id.
@@ -75,14 +74,13 @@ func newNumbering(root *opc.Node, s styles) numbering {
 	}
 	out := numbering{}
 	for id, n := range nums {
-		abstract := n.Kid("w:abstractNumId").Get("w:val")
-		a := abstracts[abstract]
+		a := abstracts[n.Kid("w:abstractNumId").Get("w:val")]
 		if link := a.Kid("w:numStyleLink").Get("w:val"); link != "" { // defined by a numbering style
 			if via := nums[s.numLink[link]]; via != nil {
 				a = abstracts[via.Kid("w:abstractNumId").Get("w:val")]
 			}
 		}
-		l := list{abstract: abstract, levels: map[int]level{}, byStyle: map[string]int{}}
+		l := list{levels: map[int]level{}, byStyle: map[string]int{}}
 		for _, lvl := range a.All("w:lvl") {
 			l.set(lvl)
 		}

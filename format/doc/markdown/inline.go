@@ -114,7 +114,7 @@ func (r *reader) note(index int, out *run) {
 		return
 	}
 	if r.inNote { // notes may refer to one another in circles
-		r.lossf("nested-footnote", "a footnote inside a footnote was left out")
+		r.losses.Add("nested-footnote", "a footnote inside a footnote was left out")
 		return
 	}
 	r.inNote = true

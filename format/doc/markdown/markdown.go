@@ -8,7 +8,6 @@ package markdown
 import (
 	"bytes"
 	"context"
-	"fmt"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
@@ -44,8 +43,8 @@ func read(ctx context.Context, md goldmark.Markdown, src []byte, o doc.ReadOptio
 	if err := doc.CheckSize(op, int64(len(src)), l); err != nil {
 		return nil, err
 	}
-	if line := tooDeep(src, l.Depth); line > 0 {
-		return nil, doc.E(doc.TooDeep, op, "line %d opens more than %d quotes or lists", line, l.Depth)
+	if err := guard(src, l); err != nil {
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -176,5 +175,3 @@ func (r *reader) table(n *extast.Table) doc.Block {
 	t.Bodies = []doc.Body{body}
 	return t
 }
-
-func (r *reader) lossf(what, format string, a ...any) { r.losses.Add(what, fmt.Sprintf(format, a...)) }

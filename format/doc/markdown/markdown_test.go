@@ -65,6 +65,24 @@ func TestDeepNestingIsRefused(t *testing.T) {
 	}
 }
 
+func TestTextThatWouldCostOutOfProportionIsRefused(t *testing.T) {
+	for name, src := range map[string]string{
+		"wide table":    strings.Repeat("a|", 10_000) + "\n" + strings.Repeat("-|", 10_000) + "\n" + strings.Repeat("|a\n", 1000),
+		"many links":    strings.Repeat("[a](", 20_000),
+		"many brackets": strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000),
+	} {
+		_, err := markdown.Read(context.Background(), []byte(src), doc.ReadOptions{})
+		var e *doc.Error
+		if !errors.As(err, &e) || e.Reason != doc.TooLarge {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	code := "```\n" + strings.Repeat("[", 20_000) + "\n```\n"
+	if _, err := markdown.Read(context.Background(), []byte(code), doc.ReadOptions{}); err != nil {
+		t.Errorf("brackets in code: %v", err)
+	}
+}
+
 func indented(n int) string {
 	var sb strings.Builder
 	for i := range n {

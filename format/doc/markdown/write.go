@@ -141,9 +141,9 @@ func (w *writer) blocks(bs []doc.Block) string {
 func (w *writer) block(b doc.Block) string {
 	switch b := b.(type) {
 	case doc.Plain:
-		return w.para(b.Inlines)
+		return w.inlines(b.Inlines)
 	case doc.Para:
-		return w.para(b.Inlines)
+		return w.inlines(b.Inlines)
 	case doc.LineBlock:
 		var is []doc.Inline
 		for i, l := range b.Lines {
@@ -152,7 +152,7 @@ func (w *writer) block(b doc.Block) string {
 			}
 			is = append(is, l...)
 		}
-		return w.para(is)
+		return w.inlines(is)
 	case doc.Header:
 		if b.Level > 6 {
 			w.losses.Add("heading-level", "Markdown has no heading below level 6")
@@ -207,8 +207,6 @@ func (w *writer) block(b doc.Block) string {
 	}
 	return ""
 }
-
-func (w *writer) para(is []doc.Inline) string { return w.inlines(is) }
 
 // fence is a code block between fences longer than any inside it.
 func fence(b doc.CodeBlock) string {

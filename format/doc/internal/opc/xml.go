@@ -138,9 +138,6 @@ func (m namer) name(x xml.Name) string {
 			}
 		}
 	}
-	if prefix == "" && x.Space == "urn:schemas-microsoft-com:vml" {
-		prefix = "v"
-	}
 	s := x.Local
 	if prefix != "" {
 		s = prefix + ":" + x.Local
