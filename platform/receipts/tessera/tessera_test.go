@@ -118,6 +118,7 @@ func opened(t testing.TB, c tessera.Config, raw []byte) notesign.Checkpoint {
 }
 
 func TestEveryRecordIsALeafInOrderUnderACheckpointSignedTwice(t *testing.T) {
+	t.Parallel()
 	j := logtest.New(700)
 	c := config(t, filepath.Join(t.TempDir(), "log"), j)
 	l, _ := start(t, c)
@@ -162,6 +163,7 @@ func TestEveryRecordIsALeafInOrderUnderACheckpointSignedTwice(t *testing.T) {
 }
 
 func TestOtherPeoplesClientsReadTheTiles(t *testing.T) {
+	t.Parallel()
 	j := logtest.New(1000)
 	c := config(t, filepath.Join(t.TempDir(), "log"), j)
 	fill(t, c, j)
@@ -219,6 +221,7 @@ func (d tiles) ReadTiles(all []tlog.Tile) (out [][]byte, err error) {
 func (tiles) SaveTiles([]tlog.Tile, [][]byte) {}
 
 func TestARestartContinuesWhereTheLogStopped(t *testing.T) {
+	t.Parallel()
 	j := logtest.New(300)
 	c := config(t, filepath.Join(t.TempDir(), "log"), j)
 	fill(t, c, j)
@@ -235,6 +238,7 @@ func TestARestartContinuesWhereTheLogStopped(t *testing.T) {
 }
 
 func TestALogThatDiedAnywhereBetweenSignaturesGoesOn(t *testing.T) {
+	t.Parallel()
 	j := logtest.New(400)
 	c := config(t, filepath.Join(t.TempDir(), "log"), j)
 	fill(t, c, j)
@@ -243,6 +247,7 @@ func TestALogThatDiedAnywhereBetweenSignaturesGoesOn(t *testing.T) {
 		"with a temporary tile left":          func(dir string) { os.WriteFile(filepath.Join(dir, "tile", "0", "00112345"), []byte("x"), 0o644) },
 	} {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			d := c
 			d.Dir = filepath.Join(t.TempDir(), "log")
 			d.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -266,6 +271,7 @@ func TestALogThatDiedAnywhereBetweenSignaturesGoesOn(t *testing.T) {
 }
 
 func TestTheLogRefusesToSignWhatContradictsIt(t *testing.T) {
+	t.Parallel()
 	j := logtest.New(400)
 	c := config(t, filepath.Join(t.TempDir(), "log"), j)
 	fill(t, c, j)
@@ -338,6 +344,7 @@ func TestTheLogRefusesToSignWhatContradictsIt(t *testing.T) {
 	}
 	for what, test := range cases {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			d, dj := c, j.Clone()
 			d.Dir, d.Source = filepath.Join(t.TempDir(), "log"), dj
 			d.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -363,6 +370,7 @@ func TestTheLogRefusesToSignWhatContradictsIt(t *testing.T) {
 }
 
 func TestARebuiltLogHasTheSameRootAndGoesOn(t *testing.T) {
+	t.Parallel()
 	j := logtest.New(900)
 	c := config(t, filepath.Join(t.TempDir(), "log"), j)
 	l := fill(t, c, j)
@@ -401,6 +409,7 @@ func TestARebuiltLogHasTheSameRootAndGoesOn(t *testing.T) {
 }
 
 func TestNewKeysSignWhatComesAfterAndOldOnesStayGood(t *testing.T) {
+	t.Parallel()
 	j := logtest.New(50)
 	c := config(t, filepath.Join(t.TempDir(), "log"), j)
 	ring, err := notesign.OpenRing(filepath.Join(t.TempDir(), "keys"), node, nil)
@@ -434,6 +443,7 @@ func TestNewKeysSignWhatComesAfterAndOldOnesStayGood(t *testing.T) {
 }
 
 func TestALogEndsWhereTheNextEpochBegins(t *testing.T) {
+	t.Parallel()
 	j := logtest.New(30)
 	end := j.Head()
 	j.Begin(crank.Tags{"size": "31"})
@@ -484,6 +494,7 @@ func (b *broken) Read(ctx context.Context, after uint64, limit int) ([]receipts.
 }
 
 func TestALogThatFallsBehindSaysSoAndCatchesUp(t *testing.T) {
+	t.Parallel()
 	j := &broken{Journal: logtest.New(10)}
 	j.set(fs.ErrInvalid)
 	c := config(t, filepath.Join(t.TempDir(), "log"), j)
@@ -507,6 +518,7 @@ func TestALogThatFallsBehindSaysSoAndCatchesUp(t *testing.T) {
 }
 
 func TestAPromiseIsMadeOnlyForWhatTheJournalHolds(t *testing.T) {
+	t.Parallel()
 	j := logtest.New(5)
 	c := config(t, filepath.Join(t.TempDir(), "log"), j)
 	c.Now = func() time.Time { return time.UnixMicro(5_000_000) }
