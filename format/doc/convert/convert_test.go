@@ -155,6 +155,7 @@ func TestSoundDocumentsAreValid(t *testing.T) {
 		[]byte("# A\n\n## B\n\n[to b](#b) ![x](y.png)\n"),
 		[]byte("<!DOCTYPE html><html lang=en><title>t</title><body><h1>a</h1><p>b<ul><li>c</ul>"),
 		word(t, map[string]string{"word/styles.xml": `<w:styles xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:style w:type="paragraph" w:styleId="Heading1"><w:name w:val="heading 1"/></w:style></w:styles>`}),
+		word(t, map[string]string{"word/": "", "word/styles.xml": `<w:styles xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:style w:type="paragraph" w:styleId="Heading1"><w:name w:val="heading 1"/></w:style></w:styles>`}),
 		[]byte(tree),
 	} {
 		if c, valid := codes(t, src); !valid || len(c) > 0 {

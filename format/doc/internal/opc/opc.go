@@ -70,6 +70,9 @@ func Open(op string, src io.ReaderAt, size int64, l doc.Limits) (*Package, error
 		if size > 1<<20 && size/max(f.CompressedSize64, 1) > uint64(l.Ratio) {
 			return nil, doc.E(doc.ZipBomb, op, "the entry %q is compressed more than %d to 1", f.Name, l.Ratio)
 		}
+		if strings.HasSuffix(f.Name, "/") {
+			continue // a folder is no part
+		}
 		name := clean(f.Name)
 		if _, twice := p.files[strings.ToLower(name)]; !twice {
 			p.files[strings.ToLower(name)] = f
