@@ -25,7 +25,15 @@ type item struct {
 	done   chan error
 }
 
-func newItem() *item { return &item{done: make(chan error, 1)} }
+var items = sync.Pool{New: func() any { return &item{done: make(chan error, 1)} }}
+
+func newItem() *item { return items.Get().(*item) }
+
+// release gives an item back once its outcome is known: the writer has let go of it.
+func (it *item) release() {
+	*it = item{done: it.done}
+	items.Put(it)
+}
 
 // prepare fills in what does not depend on the record's place and encodes it:
 // the work that callers do in parallel.
@@ -138,6 +146,7 @@ func foreign(r crank.Record) error {
 	return nil
 }
 
+// append commits one record, whoever it is from.
 func (j *Journal) append(ctx context.Context, r crank.Record) (crank.Record, error) {
 	it := newItem()
 	if err := it.prepare(r); err != nil {
@@ -155,10 +164,12 @@ func (j *Journal) append(ctx context.Context, r crank.Record) (crank.Record, err
 		}
 		err = <-it.done
 	}
+	r = it.record
+	it.release()
 	if err != nil {
 		return crank.Record{}, err
 	}
-	return it.record, nil
+	return r, nil
 }
 
 // AppendAll commits many records in order; see Writer.
@@ -169,26 +180,27 @@ func (j *Journal) AppendAll(ctx context.Context, rs []crank.Record) ([]crank.Rec
 			return out, crank.Wrap(crank.CodeCancelled, err, "the rest was not appended")
 		}
 		n := min(len(rs), maxBatch)
-		items := make([]*item, n)
-		for i := range items {
-			items[i] = newItem()
+		chunk := make([]*item, n)
+		for i := range chunk {
+			chunk[i] = newItem()
 			if err := foreign(rs[i]); err != nil {
 				return out, err
 			}
-			if err := items[i].prepare(rs[i]); err != nil {
+			if err := chunk[i].prepare(rs[i]); err != nil {
 				return out, err
 			}
 		}
-		if err := j.queue.put(items...); err != nil {
+		if err := j.queue.put(chunk...); err != nil {
 			return out, err
 		}
 		var first error
-		for _, it := range items {
+		for _, it := range chunk {
 			if err := <-it.done; err == nil {
 				out = append(out, it.record)
 			} else if first == nil {
 				first = err
 			}
+			it.release()
 		}
 		if first != nil {
 			return out, first

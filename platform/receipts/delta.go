@@ -58,39 +58,43 @@ func tagsOf(r *crank.Receipt) []Label {
 	return labels
 }
 
-// summer adds receipts up.
-type summer map[sumKey]*Sum
+// summer adds receipts up, by group and day first: hashing a group is the dear part.
+type summer map[groupDay]map[Label]*Sum
 
-type sumKey struct {
-	day   int64
+type groupDay struct {
 	group Group
-	label Label
+	day   int64
 }
 
 func (s summer) add(commit int64, g Group, r *crank.Receipt) {
-	day := dayOf(commit)
-	s.put(sumKey{day, g, Label{}}, 1, r.Price.Micros)
+	of := groupDay{g, dayOf(commit)}
+	sums := s[of]
+	if sums == nil {
+		sums = map[Label]*Sum{}
+		s[of] = sums
+	}
+	put := func(l Label, count int64, price crank.Micros) {
+		sum := sums[l]
+		if sum == nil {
+			sum = &Sum{Day: of.day, Group: g, Label: l}
+			sums[l] = sum
+		}
+		sum.Add(count, price)
+	}
+	put(Label{}, 1, r.Price.Micros)
 	for name, value := range r.Tags {
-		s.put(sumKey{day, g, Label{LabelTag, name, value}}, 1, r.Price.Micros)
+		put(Label{LabelTag, name, value}, 1, r.Price.Micros)
 	}
 	for _, u := range r.Usage {
-		s.put(sumKey{day, g, Label{LabelMeter, u.Meter, ""}}, u.Quantity, 0)
+		put(Label{LabelMeter, u.Meter, ""}, u.Quantity, 0)
 	}
 }
 
-func (s summer) put(k sumKey, count int64, price crank.Micros) {
-	sum := s[k]
-	if sum == nil {
-		sum = &Sum{Day: k.day, Group: k.group, Label: k.label}
-		s[k] = sum
-	}
-	sum.Add(count, price)
-}
-
-func (s summer) list() []Sum {
-	all := make([]Sum, 0, len(s))
-	for _, sum := range s {
-		all = append(all, *sum)
+func (s summer) list() (all []Sum) {
+	for _, sums := range s {
+		for _, sum := range sums {
+			all = append(all, *sum)
+		}
 	}
 	return all
 }

@@ -79,9 +79,9 @@ func (s *Store) Commit(ctx context.Context, entries []receipts.Entry) error {
 		e := &entries[i]
 		start := len(buf)
 		buf = append(append(buf, e.Salt[:]...), e.Bytes...)
-		records = append(records, e.Seq, buf[start:])
+		records = append(records, int64(e.Seq), buf[start:])
 		if e.Closes != (receipts.CallID{}) {
-			closed = append(closed, e.Closes[:], e.Seq)
+			closed = append(closed, e.Closes[:], int64(e.Seq))
 		}
 		if e.Begins {
 			epochs = append(slices.Clip(epochs), receipts.Epoch{Epoch: e.Epoch, FirstSeq: e.Seq})

@@ -144,16 +144,27 @@ func (s *Store) apply(ctx context.Context, tx *sql.Tx, d receipts.Delta) error {
 }
 
 func (s *Store) applyOpen(ctx context.Context, tx *sql.Tx, d receipts.Delta) error {
-	var any1 int
-	switch err := tx.QueryRowContext(ctx, "SELECT 1 FROM open LIMIT 1").Scan(&any1); {
-	case errors.Is(err, sql.ErrNoRows): // nothing to take out
-	case err != nil:
+	rows, err := tx.QueryContext(ctx, "SELECT call FROM open") // few; the calls closed are many
+	if err != nil {
 		return err
-	default:
-		for _, call := range d.Closed {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM open WHERE call = ?", call[:]); err != nil {
-				return err
-			}
+	}
+	open := map[receipts.CallID]bool{}
+	if err := each(rows, func() error {
+		var call []byte
+		err := rows.Scan(&call)
+		if len(call) == len(receipts.CallID{}) {
+			open[receipts.CallID(call)] = true
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, call := range d.Closed {
+		if !open[call] {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM open WHERE call = ?", call[:]); err != nil {
+			return err
 		}
 	}
 	args := make([]any, 0, 2*len(d.Open))
