@@ -106,19 +106,20 @@ func (r *Reader) Inclusion(ctx context.Context, seq uint64) (Proof, error) {
 		return Proof{}, crank.E(crank.CodeReceiptUnknown, "record %d is not under a checkpoint yet", seq).
 			Mending("Ask again in %s, or take a promise.", MaxMergeDelay).After(MaxMergeDelay)
 	}
-	builder, err := client.NewProofBuilder(ctx, c.Size, r.tilesOf(c.Size))
+	tiles := r.tilesOf(c.Size)
+	builder, err := client.NewProofBuilder(ctx, c.Size, tiles.read)
 	if err != nil {
-		return Proof{}, damaged(err)
+		return Proof{}, tiles.damaged(err)
 	}
 	if p.Hashes, err = builder.InclusionProof(ctx, p.Index); err != nil {
-		return Proof{}, damaged(err)
+		return Proof{}, tiles.damaged(err)
 	}
 	leaf, err := r.leaf(ctx, p.Index, c.Size)
 	if err != nil {
 		return Proof{}, err
 	}
 	if err := proof.VerifyInclusion(rfc6962.DefaultHasher, p.Index, p.Size, leaf, p.Hashes, c.Root[:]); err != nil {
-		return Proof{}, damaged(err)
+		return Proof{}, tiles.damaged(err)
 	}
 	return p, nil
 }
@@ -136,13 +137,14 @@ func (r *Reader) Consistency(ctx context.Context, from, to uint64) ([][]byte, er
 	if from == 0 || from == to {
 		return nil, nil
 	}
-	builder, err := client.NewProofBuilder(ctx, c.Size, r.tilesOf(c.Size))
+	tiles := r.tilesOf(c.Size)
+	builder, err := client.NewProofBuilder(ctx, c.Size, tiles.read)
 	if err != nil {
-		return nil, damaged(err)
+		return nil, tiles.damaged(err)
 	}
 	hashes, err := builder.ConsistencyProof(ctx, from, to)
 	if err != nil {
-		return nil, damaged(err)
+		return nil, tiles.damaged(err)
 	}
 	before, err := r.treeAt(ctx, from, c.Size)
 	if err != nil {
@@ -154,78 +156,90 @@ func (r *Reader) Consistency(ctx context.Context, from, to uint64) ([][]byte, er
 	}
 	a, b := before.root(), after.root()
 	if err := proof.VerifyConsistency(rfc6962.DefaultHasher, from, to, hashes, a[:], b[:]); err != nil {
-		return nil, damaged(err)
+		return nil, tiles.damaged(err)
 	}
 	return hashes, nil
 }
 
-func damaged(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return crank.Wrap(crank.CodeStore, err, "the log's tiles cannot be read")
-	}
-	return crank.E(crank.CodeReceiptTampered, "the log's tiles are damaged: %v", err).Mending(mendRebuild)
+// tileReader reads tiles of a log that holds size leaves. It keeps apart a disk
+// that fails from files that are not what they must be.
+type tileReader struct {
+	r      *Reader
+	size   uint64
+	failed error
 }
 
-// tilesOf reads tiles of a log that holds size leaves. What is asked for at a
-// smaller size comes from the tile as it stands now: partial tiles of smaller
-// sizes may be gone.
-func (r *Reader) tilesOf(size uint64) client.TileFetcherFunc {
-	return func(_ context.Context, level, index uint64, want uint8) ([]byte, error) {
-		data, err := r.wide(func(p uint8) string { return layout.TilePath(level, index, p) }, layout.PartialTileSize(level, index, size))
-		if err != nil {
-			return nil, err
-		}
-		if n := int(want) * 32; want != 0 && len(data) > n {
-			data = data[:n]
-		}
-		return data, nil
+func (r *Reader) tilesOf(size uint64) *tileReader { return &tileReader{r: r, size: size} }
+
+// read is a client.TileFetcherFunc. What is asked for at a smaller size comes
+// from the tile as it stands now: partial tiles of smaller sizes may be gone.
+func (t *tileReader) read(_ context.Context, level, index uint64, want uint8) ([]byte, error) {
+	data, err := t.wide(func(p uint8) string { return layout.TilePath(level, index, p) }, layout.PartialTileSize(level, index, t.size))
+	if err != nil {
+		return nil, err
 	}
+	if n := int(want) * 32; want != 0 && len(data) > n {
+		data = data[:n]
+	}
+	return data, nil
 }
 
 // wide reads a partial file, or the full one that has taken its place.
-func (r *Reader) wide(path func(p uint8) string, p uint8) ([]byte, error) {
-	data, err := os.ReadFile(filepath.Join(r.dir, filepath.FromSlash(path(p))))
+func (t *tileReader) wide(path func(p uint8) string, p uint8) ([]byte, error) {
+	data, err := os.ReadFile(filepath.Join(t.r.dir, filepath.FromSlash(path(p))))
 	if p != 0 && errors.Is(err, fs.ErrNotExist) {
-		return os.ReadFile(filepath.Join(r.dir, filepath.FromSlash(path(0))))
+		data, err = os.ReadFile(filepath.Join(t.r.dir, filepath.FromSlash(path(0))))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.failed = err
 	}
 	return data, err
 }
 
+func (t *tileReader) damaged(err error) error {
+	if t.failed != nil {
+		return crank.Wrap(crank.CodeStore, t.failed, "the log's tiles cannot be read")
+	}
+	return crank.E(crank.CodeReceiptTampered, "the log's tiles are damaged: %v", err).Mending(mendRebuild)
+}
+
 // treeAt is the tree of the first at leaves, from the tiles of a log of size.
 func (r *Reader) treeAt(ctx context.Context, at, size uint64) (*tree, error) {
-	nodes, err := client.FetchRangeNodes(ctx, at, r.tilesOf(size))
+	tiles := r.tilesOf(size)
+	nodes, err := client.FetchRangeNodes(ctx, at, tiles.read)
 	if err != nil {
-		return nil, damaged(err)
+		return nil, tiles.damaged(err)
 	}
 	t, err := treeAt(at, nodes)
 	if err != nil {
-		return nil, damaged(err)
+		return nil, tiles.damaged(err)
 	}
 	return t, nil
 }
 
 // leaf is the hash of a leaf, from the tiles of a log of size.
 func (r *Reader) leaf(ctx context.Context, index, size uint64) ([]byte, error) {
-	hashes, err := client.FetchLeafHashes(ctx, r.tilesOf(size), index, 1, size)
+	tiles := r.tilesOf(size)
+	hashes, err := client.FetchLeafHashes(ctx, tiles.read, index, 1, size)
 	if err != nil {
-		return nil, damaged(err)
+		return nil, tiles.damaged(err)
 	}
 	return hashes[0], nil
 }
 
 // entry is what was logged at an index, from the entries of a log of size.
 func (r *Reader) entry(index, size uint64) ([]byte, error) {
-	bundle := index / layout.EntryBundleWidth
-	data, err := r.wide(func(p uint8) string { return layout.EntriesPath(bundle, p) }, layout.PartialTileSize(0, bundle, size))
+	tiles, bundle := r.tilesOf(size), index/layout.EntryBundleWidth
+	data, err := tiles.wide(func(p uint8) string { return layout.EntriesPath(bundle, p) }, layout.PartialTileSize(0, bundle, size))
 	if err != nil {
-		return nil, damaged(err)
+		return nil, tiles.damaged(err)
 	}
 	var entries api.EntryBundle
 	if err := entries.UnmarshalText(data); err != nil {
-		return nil, damaged(err)
+		return nil, tiles.damaged(err)
 	}
 	if i := int(index % layout.EntryBundleWidth); i < len(entries.Entries) {
 		return entries.Entries[i], nil
 	}
-	return nil, damaged(fs.ErrNotExist)
+	return nil, tiles.damaged(fs.ErrNotExist)
 }

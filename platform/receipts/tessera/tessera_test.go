@@ -34,7 +34,7 @@ const (
 )
 
 func config(t testing.TB, dir string, source tessera.Source) tessera.Config {
-	signers := logtest.Signers(t, node, 1)
+	signers := logtest.Signers(node, 1)
 	return tessera.Config{Dir: dir, Origin: origin, Epoch: 1, FirstSeq: 1, Signers: signers, Keys: logtest.Keys(signers), Source: source,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
 }
@@ -335,10 +335,10 @@ func TestTheLogRefusesToSignWhatContradictsIt(t *testing.T) {
 		}, crank.CodeReceiptTampered},
 		"keys that do not speak yet": {func(c *tessera.Config, j *logtest.Journal) {
 			c.Keys = slices.Clone(c.Keys)
-			for _, s := range logtest.Signers(t, node, 9) {
+			for _, s := range logtest.Signers(node, 9) {
 				c.Keys = append(c.Keys, notesign.Key{Verifier: s.Verifier(), From: 1 << 30})
 			}
-			c.Signers = logtest.Signers(t, node, 9)
+			c.Signers = logtest.Signers(node, 9)
 			j.Grow(1)
 		}, crank.CodeConfig},
 	}
@@ -515,6 +515,35 @@ func TestALogThatFallsBehindSaysSoAndCatchesUp(t *testing.T) {
 	if lag := l.Lag(); lag.Err != nil {
 		t.Errorf("it has caught up, yet says %+v", lag)
 	}
+}
+
+func TestALogWhoseDiskFailsCatchesUpWhenItWorksAgain(t *testing.T) {
+	t.Parallel()
+	j := logtest.New(300)
+	c := config(t, filepath.Join(t.TempDir(), "log"), j)
+	fill(t, c, j)
+	// A file where a folder must be: nothing can be read or written below it.
+	tile := filepath.Join(c.Dir, "tile")
+	if err := errors.Join(os.Rename(tile, tile+".away"), os.WriteFile(tile, nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	j.Grow(10)
+	c.MergeDelay = time.Second
+	alarms := make(chan tessera.Lag, 10)
+	c.Alarm = func(l tessera.Lag) { alarms <- l }
+	l, _ := start(t, c)
+	select {
+	case lag := <-alarms:
+		if code(lag.Err) != crank.CodeStore {
+			t.Errorf("the alarm says %+v; want CodeStore", lag)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("no alarm")
+	}
+	if err := errors.Join(os.Remove(tile), os.Rename(tile+".away", tile)); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, l, j.Head())
 }
 
 func TestAPromiseIsMadeOnlyForWhatTheJournalHolds(t *testing.T) {

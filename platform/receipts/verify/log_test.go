@@ -59,7 +59,7 @@ func (h house) merge(t testing.TB, epoch, first, last uint64) *tessera.Log {
 // build makes a house of one epoch from a journal.
 func build(t testing.TB, j *logtest.Journal) house {
 	t.Helper()
-	h := house{j, filepath.Join(t.TempDir(), "log"), logtest.Signers(t, node, 1)}
+	h := house{j, filepath.Join(t.TempDir(), "log"), logtest.Signers(node, 1)}
 	h.merge(t, 1, 1, j.Head())
 	return h
 }
@@ -323,7 +323,7 @@ func TestOnlyTrustedKeysOfTheirTimeCount(t *testing.T) {
 	t.Parallel()
 	h := build(t, logtest.New(20))
 	in := h.input()
-	in.Keys = logtest.Keys(logtest.Signers(t, node, 2))
+	in.Keys = logtest.Keys(logtest.Signers(node, 2))
 	if _, err := verify.Log(t.Context(), in); code(err) != crank.CodeReceiptTampered {
 		t.Errorf("with a stranger's keys: %v", err)
 	}

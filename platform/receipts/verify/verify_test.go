@@ -88,7 +88,7 @@ func TestACallIsClosedOnceAndOpenedBeforeThat(t *testing.T) {
 // run checks a journal that has no log: its faults are those of the records.
 func run(t *testing.T, j *logtest.Journal) []Fault {
 	t.Helper()
-	r, err := Log(t.Context(), Input{Source: j, Dir: filepath.Join(t.TempDir(), "none"), Node: "n", Keys: logtest.Keys(logtest.Signers(t, "n", 1))})
+	r, err := Log(t.Context(), Input{Source: j, Dir: filepath.Join(t.TempDir(), "none"), Node: "n", Keys: logtest.Keys(logtest.Signers("n", 1))})
 	if err == nil || len(r.Faults) == 0 || r.Faults[0].Why != "the log has no checkpoint" {
 		t.Fatalf("a journal without a log: %v, %v", err, r.Faults)
 	}
@@ -156,7 +156,7 @@ func TestAReportNamesAHundredFaultsAndCountsTheRest(t *testing.T) {
 		}
 		return rs
 	})
-	r, err := Log(t.Context(), Input{Source: j, Dir: t.TempDir(), Node: "n", Keys: logtest.Keys(logtest.Signers(t, "n", 1))})
+	r, err := Log(t.Context(), Input{Source: j, Dir: t.TempDir(), Node: "n", Keys: logtest.Keys(logtest.Signers("n", 1))})
 	if len(r.Faults) != MaxFaults || r.More < 300 || err == nil {
 		t.Errorf("%d faults, %d more, %v", len(r.Faults), r.More, err)
 	}
@@ -164,7 +164,7 @@ func TestAReportNamesAHundredFaultsAndCountsTheRest(t *testing.T) {
 
 func TestAnAnchorIsNeverReplaced(t *testing.T) {
 	dir := t.TempDir()
-	signers := logtest.Signers(t, "log.example/epoch-1", 1)
+	signers := logtest.Signers("log.example/epoch-1", 1)
 	sign := func(size uint64, root byte) []byte {
 		msg, err := notesign.Sign(notesign.Checkpoint{Origin: "log.example/epoch-1", Size: size, Root: [32]byte{root}}.Text(), signers...)
 		if err != nil {
@@ -194,7 +194,7 @@ func TestAnAnchorIsNeverReplaced(t *testing.T) {
 }
 
 func FuzzAnExportedReceiptNeverPassesByChance(f *testing.F) {
-	signers := logtest.Signers(f, "n/epoch-1", 1)
+	signers := logtest.Signers("n/epoch-1", 1)
 	s := logtest.Store(crank.Record{Epoch: 1, Seq: 1, Type: crank.TypeAdmin, Admin: &crank.Admin{Act: receipts.ActEpoch}})
 	leaf := s.Leaf()
 	tree := ranges.NewEmptyRange(0)

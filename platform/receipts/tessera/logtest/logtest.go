@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
-	"testing"
 
 	"github.com/crank-platform/crank"
 	"github.com/crank-platform/crank/kit/notesign"
@@ -161,14 +160,12 @@ func Receipt(tenant string, n uint64) *crank.Receipt {
 }
 
 // Signers makes a key of each algorithm that a test can repeat.
-func Signers(t testing.TB, name string, seed byte) []*notesign.Signer {
-	t.Helper()
+func Signers(name string, seed byte) (all []*notesign.Signer) {
 	dice := rand.NewChaCha8([32]byte{seed})
-	var all []*notesign.Signer
 	for _, alg := range notesign.Algorithms() {
 		s, err := notesign.Generate(alg, name, dice)
 		if err != nil {
-			t.Fatal(err)
+			panic(err)
 		}
 		all = append(all, s)
 	}
