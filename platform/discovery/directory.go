@@ -69,6 +69,9 @@ func (d *Directory) Snapshot() *Snapshot { return d.board.Snapshot() }
 // Watch sends what changes.
 func (d *Directory) Watch(ctx context.Context) <-chan Event { return d.board.Watch(ctx) }
 
+// Changed returns a channel that is closed at the next change; see Board.Changed.
+func (d *Directory) Changed() <-chan struct{} { return d.board.Changed() }
+
 // Publish announces an offer.
 func (d *Directory) Publish(_ context.Context, op crank.Operation, o crank.Offer) (Lease, error) {
 	contract, err := check(op, o)

@@ -72,6 +72,9 @@ func TestAReaderOfARestartedServiceForgetsWhatWasBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if _, err := before.Publish(ctx, discoverytest.Operation("thing/lost@1"), discoverytest.Offer("thing/lost@1", "old", 3)); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := after.Publish(ctx, discoverytest.Operation(c), discoverytest.Offer(c, "new", 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +87,9 @@ func TestAReaderOfARestartedServiceForgetsWhatWasBefore(t *testing.T) {
 	}
 	if o := reader.Offers(c); len(o) != 1 || o[0].Instance != "new" {
 		t.Errorf("the reader sees %+v", o)
+	}
+	if _, known := reader.Operation("thing/lost@1"); known {
+		t.Error("a capability that the new service never heard of is still known")
 	}
 }
 

@@ -30,6 +30,11 @@ func (s *Snapshot) Since(before *Snapshot) Event {
 	if before == nil {
 		before = empty
 	}
+	for c := range before.shelves {
+		if s.shelves[c] == nil {
+			return s.Since(nil) // the service began anew, since it forgets no capability
+		}
+	}
 	for c, sh := range s.shelves {
 		old := before.shelves[c]
 		if sh == old {
@@ -137,12 +142,8 @@ func (b *Board) Watch(ctx context.Context) <-chan Event {
 		for {
 			changed, now := b.Changed(), b.Snapshot()
 			if now != seen {
-				e := now.Since(seen)
-				if seen != nil && now.version < seen.version {
-					e = now.Since(nil) // the service behind this board began anew
-				}
 				select {
-				case out <- e:
+				case out <- now.Since(seen):
 				case <-ctx.Done():
 					return
 				}

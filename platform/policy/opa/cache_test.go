@@ -24,10 +24,12 @@ func contextOf(t *testing.T) (context.Context, context.CancelFunc) {
 
 func TestTheCacheGoesByWhatThePolicyReads(t *testing.T) {
 	for body, want := range map[string][]string{
-		`allow := true`:                      nil,
-		`allow if input.action == "call"`:    {"input.action"},
-		`allow if input["action"] == "call"`: {"input.action"},
-		`allow if input.tags.team == "x"`:    {"input.tags.team"},
+		`allow := true`: nil,
+		"allow := false if input.object == \"o\" else := true if helper\nhelper if input.verb == \"b\"": {"input.object", "input.verb"},
+		"allow := false if input.object == \"o\" else := true if f(\"b\")\nf(x) if input.verb == x":     {"input.object", "input.verb"},
+		`allow if input.action == "call"`:                                              {"input.action"},
+		`allow if input["action"] == "call"`:                                           {"input.action"},
+		`allow if input.tags.team == "x"`:                                              {"input.tags.team"},
 		`allow if { input.tags.team == "x"; input.tags["cost centre"] == "y" }`:        {"input.tags.cost centre", "input.tags.team"},
 		`allow if { some k; input.tags[k] == "x" }`:                                    {"input.tags"},
 		`allow if { input.tags.team; count(input.tags) > 1 }`:                          {"input.tags"},
@@ -35,6 +37,8 @@ func TestTheCacheGoesByWhatThePolicyReads(t *testing.T) {
 		`allow if { p := input.constraints; p.prefer == "cost" }`:                      {"input.constraints.max_carbon_ug", "input.constraints.max_price_asset", "input.constraints.max_price_micros", "input.constraints.min_reputation", "input.constraints.prefer", "input.constraints.provider", "input.constraints.residency"},
 		"allow if helper\nhelper if f(input.family)\nf(x) if x == \"a\"":               {"input.family"},
 		"allow := false if input.object == \"o\"\nelse := true if input.verb == \"b\"": {"input.object", "input.verb"},
+		"allow if data.third.all":                                                      {"input.parent"},
+		"allow if \"x\" in data[input.verb].all":                                       {"input.parent", "input.verb"},
 		"allow if data.other.yes":                                                      {"input.parent"},
 		"allow if data.other[input.verb]":                                              {"input.parent", "input.verb"},
 		"allow := true\nunused if input.major == 1":                                    nil,
@@ -43,7 +47,8 @@ func TestTheCacheGoesByWhatThePolicyReads(t *testing.T) {
 		"allow if every r in input.principal.roles { r == input.object }":              {"input.object", "input.principal.roles"},
 		"allow if count({x | some x in input.operation.egress; x == \"a\"}) > 0":       {"input.operation.egress"},
 	} {
-		s := engine(t, folder(t, "p.rego", rules+body+"\n", "o.rego", "package other\nyes if input.parent == \"p\"\n")).Status()
+		s := engine(t, folder(t, "p.rego", rules+body+"\n", "o.rego", "package other\nyes if input.parent == \"p\"\n",
+			"third.rego", "package third\nimport data.other as o\nall contains x if some x in o\n")).Status()
 		if !s.Cacheable || !slices.Equal(s.Reads, want) {
 			t.Errorf("%s\nreads %v, cacheable %v %v; want %v", body, s.Reads, s.Cacheable, s.Uncached, want)
 		}
