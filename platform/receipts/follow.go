@@ -15,8 +15,9 @@ const (
 // follower is somebody who sees every record.
 type follower struct {
 	name  string
-	at    uint64 // seq of the last record it has seen
-	tried time.Time
+	at    uint64    // seq of the last record it has seen
+	tried time.Time // when it last failed or got old records
+	fails bool      // as it did the last time
 	f     func(context.Context, []crank.Record) error
 }
 
@@ -62,15 +63,45 @@ func (f *follower) give(ctx context.Context, records []crank.Record) error {
 	return nil
 }
 
+// noted logs when a follower begins to fail and when it no longer does.
+func (j *Journal) noted(f *follower, err error) {
+	switch {
+	case err != nil && !f.fails:
+		j.log.Error("a follower of the journal is behind", "follower", f.name, "seq", f.at, "error", err)
+	case err == nil && f.fails:
+		j.log.Info("a follower of the journal catches up", "follower", f.name, "seq", f.at)
+	}
+	f.fails = err != nil
+}
+
+// Followers returns where each follower stands, for those who watch the node.
+func (j *Journal) Followers() []Following {
+	j.turn.Lock()
+	defer j.turn.Unlock()
+	all := make([]Following, len(j.followers))
+	for i, f := range j.followers {
+		all[i] = Following{f.name, f.at, f.at < j.seq}
+	}
+	return all
+}
+
+// Following is where a follower stands.
+type Following struct {
+	Name   string
+	Seq    uint64 // of the last record it has seen
+	Behind bool
+}
+
 // deliver hands a committed batch to the followers that are up to date, and old
 // records to those that are behind.
 func (j *Journal) deliver(ctx context.Context, records []crank.Record) {
 	for _, f := range j.followers {
 		if len(records) > 0 && f.at == records[0].Seq-1 {
-			if err := f.give(ctx, records); err != nil {
+			err := f.give(ctx, records)
+			if err != nil {
 				f.tried = time.Now()
-				j.log.Error("a follower of the journal is behind", "follower", f.name, "seq", f.at, "error", err)
 			}
+			j.noted(f, err)
 			continue
 		}
 		if time.Since(f.tried) < retryFollowers {
@@ -81,9 +112,7 @@ func (j *Journal) deliver(ctx context.Context, records []crank.Record) {
 			if err == nil && len(late) > 0 {
 				err = f.give(ctx, late)
 			}
-			if err != nil {
-				j.log.Error("a follower of the journal stays behind", "follower", f.name, "seq", f.at, "error", err)
-			}
+			j.noted(f, err)
 			if err != nil || f.at >= j.seq {
 				break
 			}

@@ -34,6 +34,8 @@ type Journal struct {
 
 	// Under turn.
 	followers []*follower
+	doubt     bool // the last commit's outcome is unknown
+	failing   bool // it failed
 	hash      hash.Hash
 	arena     []byte          // bytes of the batch being built
 	body      []byte          // and of the receipt being built
@@ -130,19 +132,30 @@ func (j *Journal) commit(ctx context.Context, batch []*item) {
 	all := batch
 	batch = j.firstOpened(batch)
 	for len(batch) > 0 {
-		built := j.build(batch)
-		err := j.land(ctx, built)
+		err := j.settle(ctx)
+		var built built
+		if err == nil {
+			built = j.build(batch)
+			err = j.land(ctx, built)
+		}
 		if dup, ok := err.(*Duplicate); ok {
 			batch = without(batch, dup.At)
 			continue
 		}
 		if err != nil {
-			j.log.Error("the journal could not commit", "records", len(batch), "error", err)
+			if !j.failing {
+				j.log.Error("the journal cannot commit", "records", len(batch), "error", err)
+			}
+			j.failing = true
 			for _, it := range batch {
 				it.err = err
 			}
 			break
 		}
+		if j.failing {
+			j.log.Info("the journal commits again", "seq", built.records[0].Seq)
+		}
+		j.failing = false
 		j.install(batch, built)
 		j.deliver(ctx, built.records)
 		break
@@ -168,9 +181,52 @@ func (j *Journal) land(ctx context.Context, b built) error {
 	case again == nil && state.Seq == j.seq:
 		return crank.Wrap(crank.CodeJournal, err, "the journal cannot be written")
 	default:
+		j.doubt = true
 		e := crank.E(crank.CodeUnknownOutcome, "the journal failed in the middle of a commit and cannot be read back")
 		e.Cause = err
 		return e
+	}
+}
+
+// settle finds out what became of a commit whose outcome was unknown, and goes on
+// from there.
+func (j *Journal) settle(ctx context.Context) error {
+	if !j.doubt {
+		return nil
+	}
+	state, err := j.store.State(ctx)
+	if err != nil {
+		return crank.Wrap(crank.CodeJournal, err, "the journal cannot be read")
+	}
+	landed, err := j.store.Read(ctx, j.seq, int(state.Seq-j.seq))
+	if err != nil {
+		return crank.Wrap(crank.CodeJournal, err, "the journal cannot be read")
+	}
+	for _, s := range landed {
+		r, err := s.Record()
+		if err != nil {
+			return err
+		}
+		d := deltaOf([]committed{{r, s.Digest()}})
+		j.mu.Lock()
+		j.seq, j.time, j.epochs = r.Seq, r.Time, state.Epochs
+		j.note(d)
+		j.mu.Unlock()
+	}
+	j.doubt = false
+	return nil
+}
+
+// note takes a change of heads and open calls into memory.
+func (j *Journal) note(d Delta) {
+	for tenant, link := range d.Heads {
+		j.heads[tenant] = link
+	}
+	for _, call := range d.Closed {
+		delete(j.open, call)
+	}
+	for call, seq := range d.Open {
+		j.open[call] = seq
 	}
 }
 

@@ -53,8 +53,9 @@ type Writer interface {
 	// Follow hands f every record with a seq above after, in order and without
 	// gaps, in batches, one at a time. It returns once f has seen all that was
 	// committed; from then on f sees each commit before those who wait for it do.
-	// After an error f is behind: it gets the same records again with the next
-	// commits, and the commits stand. F must not change the records.
+	// After an error f is behind: it gets the same records again a moment later,
+	// and the commits stand. F runs on the journal's own goroutine: everybody's
+	// commit waits for it, and it must neither append nor change the records.
 	Follow(ctx context.Context, name string, after uint64, f func(context.Context, []crank.Record) error) error
 }
 

@@ -34,6 +34,9 @@ type Log interface {
 	Prune(ctx context.Context, p Pruning) error
 	// Carried returns what is kept of all pruned records, the zero value for none.
 	Carried(ctx context.Context) (Carried, error)
+	// Tidy does what need not be done while a commit waits. It is called several
+	// times a second, beside commits.
+	Tidy(ctx context.Context) error
 }
 
 // State is where a log stands.

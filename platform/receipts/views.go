@@ -2,6 +2,7 @@ package receipts
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -65,17 +66,7 @@ func (j *Journal) resume(ctx context.Context) error {
 		}
 	}
 	j.heads, j.open, j.views.applied = p.Heads, p.Open, p.Seq
-	return j.replay(ctx, func(d Delta) {
-		for tenant, link := range d.Heads {
-			j.heads[tenant] = link
-		}
-		for _, call := range d.Closed {
-			delete(j.open, call)
-		}
-		for call, seq := range d.Open {
-			j.open[call] = seq
-		}
-	})
+	return j.replay(ctx, j.note)
 }
 
 // fits reports whether views that stand at m are views of this journal, and not
@@ -189,6 +180,7 @@ func contiguous(batch []committed) bool {
 func (j *Journal) project(ctx, work context.Context) {
 	tick := time.NewTicker(viewsEvery)
 	defer tick.Stop()
+	var last error
 	for done := false; !done; {
 		select {
 		case <-ctx.Done():
@@ -196,9 +188,14 @@ func (j *Journal) project(ctx, work context.Context) {
 		case <-tick.C:
 		case <-j.views.full:
 		}
-		if err := j.catchUp(work); err != nil {
+		err := errors.Join(j.catchUp(work), j.store.Tidy(work))
+		switch {
+		case err != nil && last == nil:
 			j.log.Error("the journal's views are behind", "error", err)
+		case err == nil && last != nil:
+			j.log.Info("the journal's views are up to date again")
 		}
+		last = err
 	}
 }
 

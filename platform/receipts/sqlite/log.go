@@ -113,7 +113,22 @@ func (s *Store) Commit(ctx context.Context, entries []receipts.Entry) error {
 	}
 	s.seq += uint64(len(entries))
 	s.setEpochs(epochs)
+	s.untidy.Add(int64(size))
 	return nil
+}
+
+const tidyBytes = 4 << 20
+
+// Tidy moves what commits have written from the write-ahead log into the file,
+// without making a commit wait (PASSIVE).
+func (s *Store) Tidy(ctx context.Context) error {
+	if s.untidy.Load() < tidyBytes {
+		return nil
+	}
+	s.untidy.Store(0)
+	var busy, frames, moved int
+	err := s.journal.Read.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &frames, &moved)
+	return failed(err, "the journal's write-ahead log cannot be folded in")
 }
 
 func (s *Store) setEpochs(epochs []receipts.Epoch) {

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	sqlitelib "modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -32,8 +33,9 @@ type Store struct {
 	insertItem, insertSum, insertHead, insertOpen *insert // views.db
 	readRecords, readClosed                       *sql.Stmt
 
-	writing sync.Mutex // one Commit at a time; guards seq
-	seq     uint64     // of the newest record
+	writing sync.Mutex   // one Commit at a time; guards seq
+	seq     uint64       // of the newest record
+	untidy  atomic.Int64 // bytes committed since the last checkpoint
 
 	mu     sync.RWMutex
 	epochs []receipts.Epoch
@@ -53,8 +55,9 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		schema     string
 		pragmas    string
 	}{
-		// A commit that meets a checkpoint waits for it: make these rare, and thereby long.
-		{&s.journal, "journal.db", sqlitex.Full, journalSchema, "PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864"},
+		// A commit that meets a checkpoint waits for it, so Tidy does most of that
+		// work beside the commits; what is left for them comes seldom.
+		{&s.journal, "journal.db", sqlitex.Full, journalSchema, "PRAGMA wal_autocheckpoint = 16384; PRAGMA journal_size_limit = 67108864"},
 		{&s.views, "views.db", sqlitex.Normal, viewsSchema, "PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864"},
 		{&s.vault, "vault.db", sqlitex.Full, vaultSchema, "PRAGMA secure_delete = ON"},
 	} {
