@@ -176,6 +176,26 @@ func TestPreferDecidesWhatCounts(t *testing.T) {
 	}
 }
 
+func TestOfTwoNearEqualsTheOneWithLessToDoWins(t *testing.T) {
+	r, _ := router(offer("busy", func(o *crank.Offer) { o.Plan.Minimum = 95 }), offer("idle"))
+	call := crank.Call{Constraints: crank.Constraints{Prefer: "cost"}}
+	if got := match(t, r, call); got != "busy idle" {
+		t.Fatalf("%q: the cheaper one wins while both are idle and the draw falls on it", got)
+	}
+	r.Begin("busy")
+	if got := match(t, r, call); got != "idle busy" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestHugePricesAreStillCompared(t *testing.T) {
+	r, _ := router(offer("dear", func(o *crank.Offer) { o.Plan.Minimum = 1 << 61 }), offer("cheap", func(o *crank.Offer) { o.Plan.Minimum = 1 << 58 }))
+	all, err := r.Match(t.Context(), crank.Call{Constraints: crank.Constraints{Prefer: "cost"}}, turn, allowed)
+	if err != nil || ids(all) != "cheap dear" || all[1].Score < 3*all[0].Score {
+		t.Errorf("%q, %v, %+v", ids(all), err, all)
+	}
+}
+
 func TestANearOfferWinsOverADistantEqual(t *testing.T) {
 	s := &shelf{[]crank.Offer{offer("far", func(o *crank.Offer) { o.Zone = "us-east-1" }), offer("near")}}
 	r := routing.New(routing.Config{Offers: s, Quoter: s, Zone: "eu-west-1", Now: func() time.Time { return noon }})

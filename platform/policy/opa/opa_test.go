@@ -1,6 +1,7 @@
 package opa_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -231,7 +232,14 @@ func TestAPolicyThatFailsAtRunTimeDenies(t *testing.T) {
 
 func TestAnEndlessPolicyIsStopped(t *testing.T) {
 	slow := rules + "allow if count([1 | some a in numbers.range(1, 3000); some b in numbers.range(1, 3000); a == b; input.action == \"call\"]) > 0\n"
-	e := engine(t, folder(t, "p.rego", slow), func(c *opa.Config) { c.Timeout = 20 * time.Millisecond })
+	dir := folder(t, "p.rego", slow)
+	patient := engine(t, dir, func(c *opa.Config) { c.Timeout, c.Observe = time.Hour, true })
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer stop()
+	if d, err := patient.Decide(ctx, policytest.Question("call")); d.Allow || err == nil || crank.KindOf(err) != crank.KindDeadlineExceeded {
+		t.Errorf("who stops waiting is answered %+v, %v", d, err)
+	}
+	e := engine(t, dir, func(c *opa.Config) { c.Timeout = 20 * time.Millisecond })
 	d, err := e.Decide(t.Context(), policytest.Question("call"))
 	if ce := crank.AsError(err); ce == nil || ce.Code != crank.CodePolicyFailed || d.Allow || !strings.Contains(ce.Message, "20ms") {
 		t.Errorf("%+v, %v", d, err)
