@@ -123,7 +123,7 @@ func (e *Engine) decide(ctx context.Context, q *policy.Question) (crank.Decision
 // Status is what serves, and how.
 type Status struct {
 	Dir       string
-	Policy    crank.Digest
+	Digest    crank.Digest
 	Files     []string // that serve, sorted
 	Loaded    time.Time
 	Observe   bool
@@ -139,7 +139,7 @@ type Status struct {
 func (e *Engine) Status() Status {
 	g := e.current.Load()
 	s := Status{
-		Dir: e.config.Dir, Policy: g.digest, Files: g.files, Loaded: g.loaded, Observe: e.config.Observe,
+		Dir: e.config.Dir, Digest: g.digest, Files: g.files, Loaded: g.loaded, Observe: e.config.Observe,
 		Cacheable: g.cache != nil, Uncached: g.reads.why, Hits: g.hits.Load(), Misses: g.misses.Load(),
 	}
 	for _, r := range g.reads.reads {

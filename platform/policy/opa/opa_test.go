@@ -149,7 +149,7 @@ func TestABrokenBundleNeverLoadsAndSaysWhere(t *testing.T) {
 			check(err)
 
 			e := engine(t, folder(t, "p.rego", good))
-			before := e.Status().Policy
+			before := e.Status().Digest
 			at := e.Status().Dir
 			if c.files == nil {
 				if err := os.Remove(filepath.Join(at, "p.rego")); err != nil {
@@ -169,7 +169,7 @@ func TestABrokenBundleNeverLoadsAndSaysWhere(t *testing.T) {
 				}
 			}
 			write(t, at, "p.rego", good)
-			if err := e.Reload(t.Context()); err != nil || e.Status().Failed != nil || e.Status().Policy != before {
+			if err := e.Reload(t.Context()); err != nil || e.Status().Failed != nil || e.Status().Digest != before {
 				t.Errorf("mended: %v, %+v", err, e.Status())
 			}
 		})
@@ -260,7 +260,7 @@ obligations.approval := true`, "cap/data.yaml", "micros: 500\n"))
 }
 
 func TestTheDigestIsOfWhatServes(t *testing.T) {
-	of := func(files ...string) crank.Digest { return engine(t, folder(t, files...)).Status().Policy }
+	of := func(files ...string) crank.Digest { return engine(t, folder(t, files...)).Status().Digest }
 	base := of("p.rego", rules+"allow := true\n")
 	if of("p.rego", rules+"allow := true\n", "p_test.rego", "package t\n", ".hidden.rego", "nonsense", "README.md", "words") != base {
 		t.Error("a test, a hidden file or a text changes the digest")
@@ -301,7 +301,7 @@ func TestNoDecisionIsLostOrWrongWhilePoliciesAreSwapped(t *testing.T) {
 	write(t, dir, "p.rego", version(0))
 	e := engine(t, dir)
 	var known sync.Map // digest -> version
-	known.Store(e.Status().Policy, 0)
+	known.Store(e.Status().Digest, 0)
 	done := make(chan struct{})
 	type given struct {
 		digest crank.Digest
@@ -333,7 +333,7 @@ func TestNoDecisionIsLostOrWrongWhilePoliciesAreSwapped(t *testing.T) {
 		if err := e.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		known.Store(e.Status().Policy, i)
+		known.Store(e.Status().Digest, i)
 		if i%10 == 0 { // a broken one in between changes nothing
 			write(t, dir, "p.rego", "broken")
 			if e.Reload(t.Context()) == nil {
