@@ -122,6 +122,7 @@ func extensions(t *testing.T, body Body) {
 	h, ctx := newHouse(t, body), context.Background()
 	h.budget(crank.LevelTenant, full.Tenant, crank.PeriodTotal, usd(100))
 	h.must(h.reserve("one", full, 60))
+	h.must(h.reserve("two", full, 0))
 	until := h.time().Add(time.Hour)
 	h.want(crank.CodeBudgetExhausted, h.svc.Extend(ctx, "one", usd(101), until))
 	h.want(crank.CodeMoneyRange, h.svc.Extend(ctx, "one", crank.Money{Micros: 70, Asset: "EUR"}, until))
@@ -136,7 +137,11 @@ func extensions(t *testing.T, body Body) {
 	}
 	h.must(h.svc.Extend(ctx, "one", usd(100), until))
 	h.must(h.svc.Extend(ctx, "one", usd(100), h.time().Add(time.Second)))
-	h.advance(time.Hour - time.Second)
+	h.advance(time.Minute)
+	if h.holds() != 1 {
+		t.Error("a hold beside the extended one has not expired")
+	}
+	h.advance(time.Hour - time.Minute - time.Second)
 	if h.holds() != 1 {
 		t.Error("the extended hold expired before its time")
 	}

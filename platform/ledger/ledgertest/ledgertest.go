@@ -58,6 +58,7 @@ func Run(t *testing.T, body Body) {
 		{"NobodyOverspendsInACrowd", crowd},
 		{"AHoldEndsOnceHoweverManyEndIt", endsOnce},
 		{"AStoreGivesBackWhatItGot", storeRoundTrip},
+		{"AHoldThatARecordStandsForOutlivesACrash", durableHolds},
 		{"ASaveThatFailsIsMadeUpFor", failedSave},
 		{"RunSavesInTheBackgroundAndAtTheEnd", runSaves},
 		{"ABookRebuiltFromTheJournalIsEqual", rebuilt},

@@ -59,7 +59,7 @@ func (r *run) ref() string {
 	// An ended reference is forgotten after a day, at no exact moment.
 	if len(r.refs) == 0 || r.house.time().Sub(r.since) > 20*time.Hour {
 		r.refs, r.since, r.closed = nil, r.house.time(), map[string]bool{}
-		for range 6 {
+		for range 4 {
 			r.count++
 			r.refs = append(r.refs, fmt.Sprint("call_", r.count))
 		}

@@ -101,6 +101,36 @@ func storeRoundTrip(t *testing.T, body Body) {
 	expect(second)
 }
 
+// durableHolds follows holds that a record stands for, and one that none does,
+// through a crash.
+func durableHolds(t *testing.T, body Body) {
+	h, ctx := newHouse(t, body), context.Background()
+	until := h.time().Add(time.Hour)
+	for _, ref := range []string{"extended", "voided", "closed", "unsaved"} {
+		h.must(h.reserve(ref, full, 10))
+		h.append(openedRecord(h.hold(ref, full, 10)))
+	}
+	h.must(h.reserve("memory", full, 10))
+	h.must(h.book.Save(ctx))
+	h.must(h.svc.Extend(ctx, "extended", usd(25), until))
+	h.must(h.book.Save(ctx))
+	h.must(h.svc.Void(ctx, "voided"))
+	h.must(h.book.Save(ctx))
+	h.close("closed", full, usd(4))
+	h.must(h.svc.Void(ctx, "unsaved"))
+	h.crash()
+	h.replay()
+	all, err := h.svc.Holds(ctx, full.Tenant)
+	h.must(err)
+	want := []crank.Hold{{Ref: "extended", Payer: full, Amount: usd(25), Expires: until}, h.hold("unsaved", full, 10)}
+	if !slices.Equal(all, want) {
+		t.Errorf("after a crash the holds are %v, want %v", all, want)
+	}
+	h.want(crank.CodeHoldState, h.reserve("closed", full, 10))
+	h.want("", h.reserve("memory", full, 10))
+	h.check()
+}
+
 func failedSave(t *testing.T, body Body) {
 	h, ctx := newHouse(t, body), context.Background()
 	h.append(transferRecord("deposit", 100))
