@@ -86,6 +86,20 @@ func (l *Log) past() (signed *notesign.Checkpoint, published []byte, anchors []n
 	return signed, published, anchors, nil
 }
 
+// NextPosition is the first position in the journal for which the log has signed
+// nothing yet: where new keys may take over. The log must not run.
+func (l *Log) NextPosition() (uint64, error) {
+	g, err := l.openGuard()
+	if err != nil {
+		return 0, err
+	}
+	size := uint64(0)
+	for _, p := range g.past {
+		size = max(size, p.Size)
+	}
+	return l.position(size + 1), nil
+}
+
 // optional reads a file that need not be there.
 func optional(path string) ([]byte, error) {
 	data, err := os.ReadFile(path)

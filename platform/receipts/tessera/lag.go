@@ -100,8 +100,13 @@ func (l *Log) watch(ctx context.Context, g *guard) error {
 	tick := time.NewTicker(checkpointInterval / 5)
 	defer tick.Stop()
 	for {
-		if err := l.look(); err != nil {
-			return err
+		l.mu.Lock()
+		idle := l.state.text != "" && l.state.fed == l.state.published
+		l.mu.Unlock()
+		if !idle {
+			if err := l.look(); err != nil {
+				return err
+			}
 		}
 		if err := g.refusal(); err != nil {
 			return err

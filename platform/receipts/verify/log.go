@@ -44,6 +44,8 @@ type Input struct {
 // alone. What the newest checkpoint does not cover yet is checked against the
 // journal only. Memory is bounded: by the tenants, not by the records.
 //
+// A node that runs can be checked: what it adds meanwhile is left out.
+//
 // It stops at the first error that is no fault: of the source, the disk or ctx.
 func Log(ctx context.Context, in Input) (Report, error) {
 	if in.Source == nil || in.Dir == "" || in.Node == "" || len(in.Keys) == 0 {
@@ -69,7 +71,8 @@ type verifier struct {
 	heads   map[string]head // of each tenant's chain
 	anchors map[string][]anchor
 	epoch   *epoch
-	seq     uint64 // of the record read last
+	excess  []string // what the log holds past the journal's end, as far as it was read
+	seq     uint64   // of the record read last
 	time    int64
 }
 
@@ -99,6 +102,14 @@ func (v *verifier) rolledBack(format string, args ...any) {
 	if v.report.More == 0 {
 		v.report.Faults[len(v.report.Faults)-1].Code = crank.CodeRollback
 	}
+}
+
+// exceeded reports what a log holds that the journal does not.
+func (v *verifier) exceeded() {
+	for _, why := range v.excess {
+		v.rolledBack("%s", why)
+	}
+	v.excess = nil
 }
 
 const readBatch = 1000
@@ -132,13 +143,23 @@ func (v *verifier) run(ctx context.Context) error {
 			v.in.Progress(v.n.records)
 		}
 	}
-	return v.finish()
+	return v.finish(ctx)
 }
 
-func (v *verifier) finish() error {
+func (v *verifier) finish(ctx context.Context) error {
 	if v.epoch != nil {
 		if err := v.epoch.close(v); err != nil {
 			return err
+		}
+	}
+	if len(v.excess) > 0 {
+		// A node that runs may have merged records since the journal was read.
+		more, err := v.in.Source.Read(ctx, v.seq, 1)
+		if err != nil {
+			return crank.Wrap(crank.CodeJournal, err, "the journal cannot be read")
+		}
+		if len(more) == 0 {
+			v.exceeded()
 		}
 	}
 	v.epoch = nil
@@ -241,6 +262,7 @@ func (v *verifier) begin(s receipts.Stored) error {
 		if err := v.epoch.close(v); err != nil {
 			return err
 		}
+		v.exceeded()
 		want, before = v.epoch.number+1, v.epoch.published
 	}
 	if s.Epoch != want {

@@ -431,6 +431,52 @@ func TestPrunedRecordsAreKnownByTheirLeavesAndTheRestByItsChain(t *testing.T) {
 	}
 }
 
+func TestALogThatRunsVerifiesWhileItGrows(t *testing.T) {
+	t.Parallel()
+	j := logtest.New(250)
+	h := build(t, j)
+	l, err := tessera.New(h.log(t, 1, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 2)
+	go func() { done <- l.Run(ctx) }()
+	go func() {
+		for ctx.Err() == nil {
+			j.Grow(20)
+			time.Sleep(time.Millisecond)
+		}
+		done <- nil
+	}()
+	for range 10 {
+		if r, err := verify.Log(t.Context(), h.input()); err != nil {
+			t.Errorf("%v\n%v", err, r.Faults)
+		}
+	}
+	cancel()
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestALogThatHoldsMoreThanTheJournalIsFoundWithoutItsCheckpoint(t *testing.T) {
+	t.Parallel()
+	j := logtest.New(300)
+	h := build(t, j)
+	for _, name := range []string{"checkpoint", ".signed"} {
+		if err := os.Remove(filepath.Join(h.dir, verify.Folder(1), name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j.Edit(func(rs []receipts.Stored) []receipts.Stored { return rs[:len(rs)-1] })
+	if r, err := verify.Log(t.Context(), h.input()); code(err) != crank.CodeRollback {
+		t.Errorf("%v; want CodeRollback\n%v", err, r.Faults)
+	}
+}
+
 func BenchmarkLog(b *testing.B) {
 	const n = 50_000
 	h := build(b, logtest.New(n))
