@@ -112,9 +112,9 @@ func TestAnIssuedQuoteIsHonouredWithItsOwnPlanUntilItExpires(t *testing.T) {
 	larger := call
 	larger.Input = json.RawMessage(`{"text":"longer"}`)
 	refused("smaller input", larger, op, noon)
-	else_ := op
-	else_.Capability = "email/parse@1"
-	refused("document/convert@1", call, else_, noon)
+	foreign := op
+	foreign.Capability = "email/parse@1"
+	refused("document/convert@1", call, foreign, noon)
 	refused("expired", call, op, noon.Add(time.Minute))
 	refused("not known", call, op, noon) // forgotten once expired
 }
