@@ -132,12 +132,7 @@ func (j *Journal) commit(ctx context.Context, batch []*item) {
 	all := batch
 	batch = j.firstOpened(batch)
 	for len(batch) > 0 {
-		err := j.settle(ctx)
-		var built built
-		if err == nil {
-			built = j.build(batch)
-			err = j.land(ctx, built)
-		}
+		b, err := j.attempt(ctx, batch)
 		if dup, ok := err.(*Duplicate); ok {
 			batch = without(batch, dup.At)
 			continue
@@ -153,16 +148,25 @@ func (j *Journal) commit(ctx context.Context, batch []*item) {
 			break
 		}
 		if j.failing {
-			j.log.Info("the journal commits again", "seq", built.records[0].Seq)
+			j.log.Info("the journal commits again", "seq", b.records[0].Seq)
 		}
 		j.failing = false
-		j.install(batch, built)
-		j.deliver(ctx, built.records)
+		j.install(batch, b)
+		j.deliver(ctx, b.records)
 		break
 	}
 	for _, it := range all {
 		it.done <- it.err
 	}
+}
+
+// attempt builds a batch and commits it.
+func (j *Journal) attempt(ctx context.Context, batch []*item) (built, error) {
+	if err := j.settle(ctx); err != nil {
+		return built{}, err
+	}
+	b := j.build(batch)
+	return b, j.land(ctx, b)
 }
 
 // land commits what was built. When the store fails, what it holds decides: an

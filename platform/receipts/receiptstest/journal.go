@@ -2,8 +2,6 @@ package receiptstest
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -166,107 +164,6 @@ func crash(t *testing.T, p Place) {
 	}
 }
 
-// watcher is a follower that checks order.
-type watcher struct {
-	mu   sync.Mutex
-	seqs []uint64
-	fail int // how many times to fail yet
-}
-
-func (w *watcher) see(_ context.Context, rs []crank.Record) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.fail > 0 {
-		w.fail--
-		return errors.New("not now")
-	}
-	for _, r := range rs {
-		w.seqs = append(w.seqs, r.Seq)
-	}
-	return nil
-}
-
-// complete reports whether w has seen exactly the records after first up to last.
-func (w *watcher) complete(first, last uint64) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if uint64(len(w.seqs)) != last-first {
-		return fmt.Errorf("a follower has seen %d records, want %d", len(w.seqs), last-first)
-	}
-	for i, seq := range w.seqs {
-		if seq != first+1+uint64(i) {
-			return fmt.Errorf("a follower has seen record %d in the place of %d", seq, first+1+uint64(i))
-		}
-	}
-	return nil
-}
-
-func (w *watcher) has(seq uint64) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Contains(w.seqs, seq)
-}
-
-func followers(t *testing.T, p Place) {
-	j, _ := Start(t, p.Open(t), NewClock())
-	appendAll(t, j, receiptsFrom(0, 10)...)
-	var early, late watcher
-	if err := j.Follow(t.Context(), "early", 0, early.see); err != nil {
-		t.Fatal(err)
-	}
-	if err := early.complete(0, 11); err != nil {
-		t.Fatalf("when Follow returns, %v", err)
-	}
-	var wg sync.WaitGroup
-	for g := range 8 {
-		wg.Go(func() {
-			for i := range 20 {
-				r, err := j.Append(t.Context(), Receipt(100+g*20+i))
-				if err != nil || !early.has(r.Seq) {
-					t.Errorf("Append returned record %d before a follower saw it (%v)", r.Seq, err)
-				}
-			}
-		})
-	}
-	wg.Go(func() {
-		if err := j.Follow(t.Context(), "late", 5, late.see); err != nil {
-			t.Error(err)
-		}
-	})
-	wg.Wait()
-	if err := errors.Join(early.complete(0, 171), late.complete(5, 171)); err != nil {
-		t.Error(err)
-	}
-	err := j.Follow(t.Context(), "of another journal", 1000, late.see)
-	wantCode(t, err, crank.CodeStore)
-}
-
-func lateFollower(t *testing.T, p Place) {
-	j, _ := Start(t, p.Open(t), NewClock())
-	var w, other watcher
-	for _, f := range []*watcher{&w, &other} {
-		if err := j.Follow(t.Context(), "w", 0, f.see); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.mu.Lock()
-	w.fail = 2
-	w.mu.Unlock()
-	for i := range 10 {
-		r, err := j.Append(t.Context(), Receipt(i))
-		if err != nil || !other.has(r.Seq) {
-			t.Fatalf("a follower's failure stops others: %v", err)
-		}
-	}
-	deadline := time.Now().Add(20 * time.Second)
-	for w.complete(0, 11) != nil && time.Now().Before(deadline) {
-		time.Sleep(5 * time.Millisecond)
-	}
-	if err := errors.Join(w.complete(0, 11), other.complete(0, 11)); err != nil {
-		t.Error(err)
-	}
-}
-
 func full(t *testing.T, p Place) {
 	j, _ := Start(t, p.Open(t), NewClock())
 	before := appendAll(t, j, receiptsFrom(0, 20)...)
@@ -383,5 +280,35 @@ func epochs(t *testing.T, p Place) {
 	epoch, seq, err := j.Head(t.Context())
 	if epoch != 2 || seq != 4 || err != nil {
 		t.Errorf("the head is %d/%d (%v)", epoch, seq, err)
+	}
+}
+
+func refused(t *testing.T, p Place) {
+	j, _ := Start(t, p.Open(t), NewClock())
+	for what, change := range map[string]func(*crank.Record){
+		"no call":              func(r *crank.Record) { r.Receipt.Call = "" },
+		"a call's id in part":  func(r *crank.Record) { r.Receipt.Call = "call_12" },
+		"another kind of id":   func(r *crank.Record) { r.Receipt.Call = ids.New("key") },
+		"text that is no text": func(r *crank.Record) { r.Receipt.Trace = "\xff" },
+		"another type":         func(r *crank.Record) { r.Type = crank.TypeAdmin },
+	} {
+		r := Receipt(1)
+		change(&r)
+		_, err := j.Append(t.Context(), r)
+		if err == nil || crank.AsError(err).Code != crank.CodeInternal {
+			t.Errorf("a receipt with %s gives %v", what, err)
+		}
+		if out, err := j.AppendAll(t.Context(), []crank.Record{r}); err == nil || len(out) != 0 {
+			t.Errorf("a receipt with %s among many gives %v", what, err)
+		}
+	}
+	mine := Receipt(2)
+	mine.Receipt.ID, mine.Receipt.TenantSeq, mine.Receipt.Version = "rcpt_of_my_own", 99, 7
+	kept := appendAll(t, j, mine)[0]
+	if kept.Seq != 2 || kept.Receipt.TenantSeq != 1 || kept.Receipt.Version != crank.FormatVersion || kept.Receipt.ID != "rcpt_"+mine.Receipt.Call[len("call_"):] {
+		t.Errorf("the journal let a caller choose: %+v", kept.Receipt)
+	}
+	if mine.Receipt.TenantSeq != 99 {
+		t.Error("the caller's own receipt was changed")
 	}
 }

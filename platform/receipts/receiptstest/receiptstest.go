@@ -54,6 +54,8 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 		{"AnErasedSubjectIsGone", subjects},
 		{"SaltsStay", salts},
 		{"AStoreTakesAllOfACommitOrNothing", allOrNothing},
+		{"WhatCannotBeIsRefused", refused},
+		{"AllAtOnceDisturbsNobody", hammer},
 		{"SumsStopAtTheEndsOf64Bits", clampedSums},
 	} {
 		t.Run(claim.name, func(t *testing.T) { claim.test(t, place(t)) })
