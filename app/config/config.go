@@ -28,7 +28,7 @@ type Config struct {
 
 	PolicyDir string `key:"policy_dir" doc:"Folder with the Rego bundle. Default: policy in the data folder, begun from the built-in one."`
 	Observe   bool   `key:"policy_observe" default:"false" doc:"Log what policy would deny instead of denying it."`
-	Issuers   string `key:"jwt_issuers" doc:"JSON file with the token issuers that are trusted. Empty: API keys only."`
+	Issuers   string `key:"jwt_issuers" doc:"YAML file with the token issuers that are trusted. Empty: API keys only."`
 
 	Workers   []string `key:"workers" doc:"Folders with a worker.yaml, each a worker to serve."`
 	Isolation string   `key:"isolation" default:"process" doc:"How built-in workers run: process (a sandboxed child) or inproc (usage is estimated)."`

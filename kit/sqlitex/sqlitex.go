@@ -116,3 +116,17 @@ func hasCode(err error, code int) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && (e.Code() == code || e.Code()&0xff == code)
 }
+
+// Snapshot writes a consistent copy of the database at path to a new file, also
+// while another process writes to it.
+func Snapshot(ctx context.Context, path, to string) error {
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(10000)")
+	if err != nil {
+		return fmt.Errorf("snapshot of %s: %w", path, err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", to); err != nil {
+		return fmt.Errorf("snapshot of %s: %w", path, err)
+	}
+	return nil
+}

@@ -26,8 +26,11 @@ type Service interface {
 	// Submit takes a call in for later: checked, authorised, held and journaled,
 	// not sent.
 	Submit(ctx context.Context, call crank.Call) (crank.Opened, error)
-	// Perform sends a submitted call and settles it.
-	Perform(ctx context.Context, call crank.Call, opened crank.Opened, sink Sink) (crank.Answer, error)
+	// Perform sends a submitted call and settles it. The output goes to keep
+	// before the call is closed; when keep fails, the call closes later. A call
+	// that is stopped because the node drains (the cause of ctx's end is
+	// CodeDraining) stays open, to be performed again.
+	Perform(ctx context.Context, call crank.Call, opened crank.Opened, sink Sink, keep func(json.RawMessage) error) (crank.Answer, error)
 	// Abandon closes a submitted call that will never be sent.
 	Abandon(ctx context.Context, call crank.Call, opened crank.Opened, outcome crank.Outcome) (crank.Receipt, error)
 	// Quote says what a call would cost at most, and where it would run.
@@ -157,5 +160,5 @@ type state struct {
 	claim    *claim // nil without an idempotency key
 	durable  bool   // call.opened is in the journal
 	subject  []byte
-	output   json.RawMessage
+	keep     func(json.RawMessage) error // nil when nobody keeps the output
 }

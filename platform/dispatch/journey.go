@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -47,13 +48,13 @@ func (d *Dispatcher) Submit(ctx context.Context, call crank.Call) (crank.Opened,
 
 // Perform runs the rest of a submitted call. Policy is asked again: what was
 // allowed at submission may be forbidden by now.
-func (d *Dispatcher) Perform(ctx context.Context, call crank.Call, opened crank.Opened, sink Sink) (crank.Answer, error) {
+func (d *Dispatcher) Perform(ctx context.Context, call crank.Call, opened crank.Opened, sink Sink, keep func(json.RawMessage) error) (crank.Answer, error) {
 	s, ctx, done, err := d.begin(ctx, call)
 	if err != nil {
 		return d.refuseOpened(ctx, call, opened, err)
 	}
 	defer done()
-	s.durable, s.opened, s.hold = true, opened.Opened, opened.Hold
+	s.durable, s.opened, s.hold, s.keep = true, opened.Opened, opened.Hold, keep
 	if err := d.match(ctx, s); err != nil {
 		return d.refuseOpened(ctx, call, opened, err)
 	}
@@ -190,6 +191,9 @@ const jobHold = 24 * time.Hour
 func (d *Dispatcher) finish(ctx context.Context, s *state, sink Sink) (crank.Answer, error) {
 	defer d.active.add(s)()
 	result, failure := d.send(ctx, s, sink)
+	if drain, ok := errors.AsType[*crank.Error](context.Cause(ctx)); ok && drain.Code == crank.CodeDraining && failure != nil && s.call.Job != "" {
+		return crank.Answer{}, drain
+	}
 	ctx = context.WithoutCancel(ctx) // what has been sent is settled, whoever has left
 	return d.settle(ctx, s, result, failure)
 }

@@ -21,6 +21,11 @@ func (d *Dispatcher) settle(ctx context.Context, s *state, result crank.Result, 
 			return d.later(s, receipt, crank.Wrap(crank.CodeStore, err, "the outcome of the idempotency key cannot be kept"))
 		}
 	}
+	if s.keep != nil && failure == nil {
+		if err := s.keep(output); err != nil {
+			return d.later(s, receipt, crank.Wrap(crank.CodeStore, err, "the output cannot be kept"))
+		}
+	}
 	closed, err := d.close(ctx, s, receipt)
 	if err != nil {
 		return crank.Answer{}, err

@@ -1,0 +1,169 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/crank-platform/crank"
+	"github.com/crank-platform/crank/harness"
+	"github.com/crank-platform/crank/platform/discovery"
+	"github.com/crank-platform/crank/platform/market"
+	"github.com/crank-platform/crank/workers/all"
+	"github.com/crank-platform/crank/workers/exec"
+	"github.com/crank-platform/crank/workers/http"
+)
+
+// host is a worker of this node and the leases of what it offers.
+type host struct {
+	*harness.Host
+	address     string
+	instance    string
+	incarnation uint64
+
+	mu     sync.Mutex
+	leases map[crank.Capability]string
+}
+
+func (h *House) buildWorkers(ctx context.Context, _ Options) error {
+	for _, w := range all.Workers() {
+		if err := h.addWorker(w); err != nil {
+			return err
+		}
+	}
+	for _, dir := range h.Config.Workers {
+		w, err := h.loadWorker(ctx, dir)
+		if err != nil {
+			return err
+		}
+		if err := h.addWorker(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadWorker reads a folder with a worker.yaml: a command's or an HTTP service's.
+func (h *House) loadWorker(_ context.Context, dir string) (crank.Worker, error) {
+	if http.Is(dir) {
+		return http.Load(dir, http.Options{})
+	}
+	return exec.Load(dir)
+}
+
+// addWorker gives a worker its harness and its address on the mesh.
+func (h *House) addWorker(w crank.Worker) error {
+	hosted, err := harness.New(harness.Config{Blobs: h.Blobs, Isolation: h.Config.Isolation, Children: h.Config.Pool, Log: h.Log}, w)
+	if err != nil {
+		return err
+	}
+	h.closes(func() error {
+		hosted.Close()
+		if c, ok := w.(interface{ Close() }); ok {
+			c.Close()
+		}
+		return nil
+	})
+	m := hosted.Manifest()
+	for _, op := range m.Operations {
+		if err := market.Validate(plan(op), op.Meters); err != nil {
+			return fmt.Errorf("worker %s, %s: %w", m.Worker, op.Capability, err)
+		}
+	}
+	x := &host{Host: hosted, address: "inproc:" + m.Worker, instance: m.Worker + "@" + h.Config.Zone, leases: map[crank.Capability]string{}}
+	h.mesh.Listen(x.address, hosted.Handle)
+	h.workers = append(h.workers, x)
+	return nil
+}
+
+// plan is what an operation asks; one that asks nothing is free.
+func plan(op crank.Operation) crank.Plan {
+	p := op.Plan
+	if p.Asset == "" {
+		p.Asset = FirstBudget.Asset
+	}
+	return p
+}
+
+// runWorkers publishes every operation and keeps the leases.
+func (h *House) runWorkers(ctx context.Context, ready func()) error {
+	incarnation := uint64(time.Now().UnixNano())
+	for _, w := range h.workers {
+		w.incarnation = incarnation
+		if err := h.publish(ctx, w); err != nil {
+			return err
+		}
+	}
+	ready()
+	tick := time.NewTicker(discovery.DefaultTerm / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			h.withdraw(context.WithoutCancel(ctx))
+			return nil
+		case <-tick.C:
+			for _, w := range h.workers {
+				if err := h.renew(ctx, w); err != nil {
+					h.Log.Error("a worker's lease cannot be renewed", "worker", w.Manifest().Worker, "err", err)
+				}
+			}
+		}
+	}
+}
+
+func (h *House) publish(ctx context.Context, w *host) error {
+	m := w.Manifest()
+	for _, op := range m.Operations {
+		p := plan(op)
+		provider := m.Provider
+		if provider == "" || provider == "crank" {
+			provider = h.Config.Provider
+		}
+		lease, err := h.Discovery.Publish(ctx, op, crank.Offer{
+			Capability: op.Capability, Worker: m.Worker, Provider: provider,
+			Instance: w.instance, Incarnation: w.incarnation, Address: w.address,
+			Plan: p, PlanDigest: market.Digest(p), Zone: h.Config.Zone, Isolation: w.Isolation,
+			Capacity: w.Calls, Healthy: true,
+		})
+		if err != nil {
+			return err
+		}
+		w.mu.Lock()
+		w.leases[op.Capability] = lease.ID
+		w.mu.Unlock()
+	}
+	return nil
+}
+
+func (h *House) renew(ctx context.Context, w *host) error {
+	w.mu.Lock()
+	leases := make(map[crank.Capability]string, len(w.leases))
+	for c, l := range w.leases {
+		leases[c] = l
+	}
+	w.mu.Unlock()
+	for _, lease := range leases {
+		_, err := h.Discovery.Renew(ctx, lease, w.incarnation, crank.SLO{}, true)
+		if crank.IsKind(err, crank.KindNotFound) {
+			return h.publish(ctx, w) // it slept past its term
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *House) withdraw(ctx context.Context) {
+	for _, w := range h.workers {
+		w.mu.Lock()
+		for _, lease := range w.leases {
+			if err := h.Discovery.Withdraw(ctx, lease); err != nil {
+				h.Log.Warn("an offer cannot be withdrawn", "err", err)
+			}
+		}
+		w.mu.Unlock()
+	}
+}
