@@ -270,9 +270,9 @@ func without(batch []*item, at []int) []*item {
 
 // install makes a committed batch the newest part of the journal.
 func (j *Journal) install(batch []*item, b built) {
-	j.views.add(b.committed)
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.views.add(b.committed) // whoever sees the new head finds these
 	for i, it := range batch {
 		r := b.records[i]
 		switch {

@@ -66,7 +66,7 @@ func (j *Journal) resume(ctx context.Context) error {
 		}
 	}
 	j.heads, j.open, j.views.applied = p.Heads, p.Open, p.Seq
-	return j.replay(ctx, j.note)
+	return j.replay(ctx, j.seq, j.note)
 }
 
 // fits reports whether views that stand at m are views of this journal, and not
@@ -110,12 +110,16 @@ func (j *Journal) beginViews(ctx context.Context) (Progress, error) {
 	return j.store.Progress(ctx)
 }
 
-// replay applies the journal after what is applied, and shows each change to see.
-func (j *Journal) replay(ctx context.Context, see func(Delta)) error {
-	for {
-		batch, err := j.readCommitted(ctx, j.views.applied, maxBatch)
-		if err != nil || len(batch) == 0 {
+// replay applies the journal after what is applied up to a seq, and shows each
+// change to see.
+func (j *Journal) replay(ctx context.Context, until uint64, see func(Delta)) error {
+	for j.views.applied < until {
+		batch, err := j.readCommitted(ctx, j.views.applied, int(min(maxBatch, until-j.views.applied)))
+		if err != nil {
 			return err
+		}
+		if len(batch) == 0 {
+			return crank.E(crank.CodeJournal, "record %d is missing", j.views.applied+1)
 		}
 		d := deltaOf(batch)
 		if err := j.store.Apply(ctx, d); err != nil {
@@ -124,6 +128,7 @@ func (j *Journal) replay(ctx context.Context, see func(Delta)) error {
 		j.views.applied = d.Seq
 		see(d)
 	}
+	return nil
 }
 
 func (j *Journal) readCommitted(ctx context.Context, after uint64, limit int) ([]committed, error) {
@@ -161,11 +166,8 @@ func (j *Journal) catchUp(ctx context.Context) error {
 		}
 		j.views.applied = d.Seq
 	}
-	if j.views.applied >= head {
-		return nil
-	}
-	// Something is missing in memory: the journal has it.
-	if err := j.replay(ctx, func(Delta) {}); err != nil {
+	// If something is missing in memory, the journal has it.
+	if err := j.replay(ctx, head, func(Delta) {}); err != nil {
 		return crank.Wrap(crank.CodeStore, err, "the views cannot be written")
 	}
 	return nil
@@ -219,16 +221,9 @@ func (j *Journal) Rebuild(ctx context.Context) (same bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	for j.views.applied = p.Seq; j.views.applied < until; {
-		batch, err := j.readCommitted(ctx, j.views.applied, int(min(maxBatch, until-j.views.applied)))
-		if err != nil {
-			return false, err
-		}
-		d := deltaOf(batch)
-		if err := j.store.Apply(ctx, d); err != nil {
-			return false, err
-		}
-		j.views.applied = d.Seq
+	j.views.applied = p.Seq
+	if err := j.replay(ctx, until, func(Delta) {}); err != nil {
+		return false, err
 	}
 	stands, err := j.tally(ctx)
 	return err == nil && stood == stands, err
