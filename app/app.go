@@ -64,16 +64,18 @@ type House struct {
 
 	First *First // what the very first start made; nil at later ones
 
-	mesh     inproc.Mesh
-	workers  []*host
-	calls    *dispatch.Dispatcher
-	claims   dispatch.Claims
-	journal  *receipts.Journal
-	lock     *flock.Flock
-	run      []runner // started in this order
-	closers  []func() error
-	outcomes *prometheus.CounterVec
-	wake     chan struct{} // a commit for the Merkle log to see
+	mesh      inproc.Mesh
+	workers   []*host
+	calls     *dispatch.Dispatcher
+	claims    dispatch.Claims
+	jobs      *jobs.Jobs
+	directory *discovery.Directory // behind Discovery, here or through rpc
+	journal   *receipts.Journal
+	lock      *flock.Flock
+	run       []runner // started in this order
+	closers   []func() error
+	outcomes  *prometheus.CounterVec
+	wake      chan struct{} // a commit for the Merkle log to see
 }
 
 // Options are what a caller of Open chooses beside the configuration.

@@ -3,7 +3,11 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
+	"sync"
+
+	"k8s.io/klog/v2"
 
 	"github.com/crank-platform/crank"
 	"github.com/crank-platform/crank/kit/notesign"
@@ -69,6 +73,7 @@ func (h *House) buildJournal(ctx context.Context, _ Options) error {
 }
 
 func (h *House) buildMerkle(ctx context.Context, _ Options) error {
+	quietTessera()
 	epochs, err := h.journal.Epochs(ctx)
 	if err != nil {
 		return err
@@ -91,6 +96,13 @@ func (h *House) buildMerkle(ctx context.Context, _ Options) error {
 	h.runs("merkle log", h.Merkle.Run)
 	return nil
 }
+
+// quietTessera keeps the log's library from writing to stderr by itself: what
+// matters it also returns.
+var quietTessera = sync.OnceFunc(func() {
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
+})
 
 // wakeMerkle follows the journal: the log reads what was committed by itself.
 func (h *House) wakeMerkle(context.Context, []crank.Record) error {
@@ -187,9 +199,9 @@ func (h *House) buildPolicy(ctx context.Context, _ Options) error {
 
 func (h *House) buildMarket(context.Context, Options) error {
 	h.Market = market.NewQuoter(market.Config{})
-	dir := discovery.New(discovery.Config{})
-	h.Discovery = dir
-	h.runs("discovery", dir.Run)
+	h.directory = discovery.New(discovery.Config{})
+	h.Discovery = h.directory
+	h.runs("discovery", h.directory.Run)
 	return nil
 }
 

@@ -65,7 +65,7 @@ func (h *House) loopback(ctx context.Context) (url, token string, err error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle(ledgerrpc.Handler(h.Ledger, token))
-	mux.Handle(discoveryrpc.Handler(h.Discovery, token))
+	mux.Handle(discoveryrpc.Handler(h.directory, token))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	h.runs("module rpc", func(ctx context.Context) error {
 		stop := context.AfterFunc(ctx, func() { _ = server.Close() })

@@ -12,7 +12,6 @@ import (
 	"github.com/crank-platform/crank/platform/market"
 	"github.com/crank-platform/crank/workers/all"
 	"github.com/crank-platform/crank/workers/exec"
-	"github.com/crank-platform/crank/workers/http"
 )
 
 // host is a worker of this node and the leases of what it offers.
@@ -46,9 +45,6 @@ func (h *House) buildWorkers(ctx context.Context, _ Options) error {
 
 // loadWorker reads a folder with a worker.yaml: a command's or an HTTP service's.
 func (h *House) loadWorker(_ context.Context, dir string) (crank.Worker, error) {
-	if http.Is(dir) {
-		return http.Load(dir, http.Options{})
-	}
 	return exec.Load(dir)
 }
 

@@ -157,6 +157,8 @@ func (d *door) readCall(r *request, name string) (crank.Call, error) {
 		if err := d.readForm(r, op, attrs["boundary"], input); err != nil {
 			return c, err
 		}
+	case op.Capability == "":
+		return c, d.unknown(c.Capability)
 	default:
 		if op.File.In == "" {
 			return c, crank.E(crank.CodeMediaType, "%s reads application/json, not %s", name, media)

@@ -55,13 +55,17 @@ func (d *door) capability(r *request) error {
 	snapshot := d.Catalogue.Snapshot()
 	op, ok := snapshot.Operation(c)
 	if !ok {
-		unknown := crank.E(crank.CodeUnknownCap, "there is no capability %q", c)
-		if near := snapshot.Nearest(string(c), 3); len(near) > 0 {
-			unknown.Message += fmt.Sprintf("; did you mean %v?", near)
-		}
-		return unknown
+		return d.unknown(c)
 	}
 	return r.json(http.StatusOK, described{op, snapshot.Offers(op.Capability)})
+}
+
+func (d *door) unknown(c crank.Capability) error {
+	e := crank.E(crank.CodeUnknownCap, "there is no capability %q", c)
+	if near := d.Catalogue.Snapshot().Nearest(string(c), 3); len(near) > 0 {
+		e.Message += fmt.Sprintf("; did you mean %v?", near)
+	}
+	return e
 }
 
 // asked is a call as quotes and routes are asked about.
