@@ -64,7 +64,7 @@ func TestALogThatIsKilledAtAnyMomentGoesOnWithTheSameTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cp := opened(t, c, raw); size != j.Head() || tlog.Hash(cp.Root) != rootOf(t, j, size) {
+	if cp := opened(t, c, raw); size != j.Len() || tlog.Hash(cp.Root) != rootOf(t, j, size) {
 		t.Errorf("after the crashes the log has size %d and root %x", size, cp.Root)
 	}
 }

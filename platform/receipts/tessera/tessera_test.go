@@ -58,7 +58,7 @@ func start(t testing.TB, c tessera.Config) (*tessera.Log, func() error) {
 func fill(t testing.TB, c tessera.Config, j *logtest.Journal) *tessera.Log {
 	t.Helper()
 	l, stop := start(t, c)
-	wait(t, l, j.Head())
+	wait(t, l, j.Len())
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -122,15 +122,15 @@ func TestEveryRecordIsALeafInOrderUnderACheckpointSignedTwice(t *testing.T) {
 	j := logtest.New(700)
 	c := config(t, filepath.Join(t.TempDir(), "log"), j)
 	l, _ := start(t, c)
-	wait(t, l, j.Head())
+	wait(t, l, j.Len())
 	j.Grow(1500)
-	wait(t, l, j.Head())
+	wait(t, l, j.Len())
 	raw, size, err := l.Checkpoint(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	cp := opened(t, c, raw)
-	if size != j.Head() || cp.Size != size || tlog.Hash(cp.Root) != rootOf(t, j, size) {
+	if size != j.Len() || cp.Size != size || tlog.Hash(cp.Root) != rootOf(t, j, size) {
 		t.Fatalf("size %d and root %x are not the journal's", size, cp.Root)
 	}
 	records, _ := j.Read(t.Context(), 0, int(size))
@@ -229,7 +229,7 @@ func TestARestartContinuesWhereTheLogStopped(t *testing.T) {
 	var published [][]byte
 	c.Published = func(raw []byte) { published = append(published, raw) }
 	fill(t, c, j)
-	if cp := opened(t, c, published[len(published)-1]); cp.Size != j.Head() || tlog.Hash(cp.Root) != rootOf(t, j, j.Head()) {
+	if cp := opened(t, c, published[len(published)-1]); cp.Size != j.Len() || tlog.Hash(cp.Root) != rootOf(t, j, j.Len()) {
 		t.Errorf("after the restart the checkpoint is %v", cp)
 	}
 	if first := opened(t, c, published[0]); first.Size != 301 {
@@ -263,7 +263,7 @@ func TestALogThatDiedAnywhereBetweenSignaturesGoesOn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if cp := opened(t, d, raw); cp.Size != more.Head() || tlog.Hash(cp.Root) != rootOf(t, more, more.Head()) {
+			if cp := opened(t, d, raw); cp.Size != more.Len() || tlog.Hash(cp.Root) != rootOf(t, more, more.Len()) {
 				t.Errorf("the checkpoint is %v", cp)
 			}
 		})
@@ -423,8 +423,8 @@ func TestNewKeysSignWhatComesAfterAndOldOnesStayGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	next, err := l.NextPosition()
-	if err != nil || next != j.Head()+1 {
-		t.Fatalf("new keys may take over at %d, %v; want %d", next, err, j.Head()+1)
+	if err != nil || next != j.Len()+1 {
+		t.Fatalf("new keys may take over at %d, %v; want %d", next, err, j.Len()+1)
 	}
 	if err := ring.Rotate(next); err != nil {
 		t.Fatal(err)
@@ -450,7 +450,7 @@ func TestNewKeysSignWhatComesAfterAndOldOnesStayGood(t *testing.T) {
 func TestALogEndsWhereTheNextEpochBegins(t *testing.T) {
 	t.Parallel()
 	j := logtest.New(30)
-	end := j.Head()
+	end := j.Len()
 	j.Begin(crank.Tags{"size": "31"})
 	j.Grow(20)
 	dir := t.TempDir()
@@ -460,7 +460,7 @@ func TestALogEndsWhereTheNextEpochBegins(t *testing.T) {
 	d := config(t, filepath.Join(dir, "epoch-2"), j)
 	d.Origin, d.Epoch, d.FirstSeq = node+"/epoch-2", 2, end+1
 	l2, _ := start(t, d)
-	wait(t, l2, j.Head())
+	wait(t, l2, j.Len())
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
@@ -516,7 +516,7 @@ func TestALogThatFallsBehindSaysSoAndCatchesUp(t *testing.T) {
 		t.Fatal("no alarm")
 	}
 	j.set(nil)
-	wait(t, l, j.Head())
+	wait(t, l, j.Len())
 	if lag := l.Lag(); lag.Err != nil {
 		t.Errorf("it has caught up, yet says %+v", lag)
 	}
@@ -548,7 +548,7 @@ func TestALogWhoseDiskFailsCatchesUpWhenItWorksAgain(t *testing.T) {
 	if err := errors.Join(os.Remove(tile), os.Rename(tile+".away", tile)); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, l, j.Head())
+	wait(t, l, j.Len())
 }
 
 func TestAPromiseIsMadeOnlyForWhatTheJournalHolds(t *testing.T) {

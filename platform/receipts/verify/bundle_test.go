@@ -16,7 +16,7 @@ import (
 // export makes the bundle of a record.
 func export(t testing.TB, h house, seq uint64) []byte {
 	t.Helper()
-	l := h.merge(t, 1, 1, h.j.Head())
+	l := h.merge(t, 1, 1, h.j.Len())
 	p, err := l.Inclusion(t.Context(), seq)
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestABundleThatIsNotOneIsRefused(t *testing.T) {
 func TestAPromiseReadsAsTheLogMadeIt(t *testing.T) {
 	t.Parallel()
 	h := build(t, logtest.New(10))
-	l := h.merge(t, 1, 1, h.j.Head())
+	l := h.merge(t, 1, 1, h.j.Len())
 	msg, err := l.Promise(t.Context(), 7)
 	if err != nil {
 		t.Fatal(err)

@@ -39,6 +39,7 @@ const (
 type part struct {
 	file *os.File
 	w    *bufio.Writer
+	gone bool // it has no name any more, so that nothing is left if the program dies
 }
 
 func (c *calls) add(id string, seq uint64, shut bool) error {
@@ -61,7 +62,7 @@ func (c *calls) spill() error {
 		if err != nil {
 			return crank.Wrap(crank.CodeStore, err, "no room for the calls of a long journal")
 		}
-		c.parts = append(c.parts, &part{f, bufio.NewWriterSize(f, 32<<10)})
+		c.parts = append(c.parts, &part{f, bufio.NewWriterSize(f, 32<<10), os.Remove(f.Name()) == nil})
 	}
 	var b [eventSize]byte
 	for _, e := range c.events {
@@ -117,7 +118,10 @@ func (p *part) read() ([]event, error) {
 
 func (c *calls) close() (err error) {
 	for _, p := range c.parts {
-		err = errors.Join(err, p.file.Close(), os.Remove(p.file.Name()))
+		err = errors.Join(err, p.file.Close())
+		if !p.gone { // Windows keeps the name of an open file
+			err = errors.Join(err, os.Remove(p.file.Name()))
+		}
 	}
 	return err
 }

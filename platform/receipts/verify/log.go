@@ -11,10 +11,12 @@ import (
 	"github.com/crank-platform/crank/platform/receipts"
 )
 
-// Source is what Log asks of the journal: at most limit records with a seq above
-// after, in order.
+// Source is what Log asks of the journal.
 type Source interface {
+	// Read returns at most limit records with a seq above after, in order.
 	Read(ctx context.Context, after uint64, limit int) ([]receipts.Stored, error)
+	// Head returns the epoch and seq of the newest record; zeros where there is none.
+	Head(ctx context.Context) (epoch, seq uint64, err error)
 }
 
 // Input is what Log checks.
@@ -71,6 +73,7 @@ type verifier struct {
 	heads   map[string]head // of each tenant's chain
 	anchors map[string][]anchor
 	epoch   *epoch
+	until   uint64   // the newest record when its epoch's checkpoint had been read: the check ends there
 	excess  []string // what the log holds past the journal's end, as far as it was read
 	seq     uint64   // of the record read last
 	time    int64
@@ -123,7 +126,10 @@ func (v *verifier) run(ctx context.Context) error {
 		}
 		v.anchors[cp.Origin] = append(v.anchors[cp.Origin], anchor{msg, cp})
 	}
-	for {
+	if err := v.look(ctx); err != nil {
+		return err
+	}
+	for v.seq < v.until {
 		if err := ctx.Err(); err != nil {
 			return crank.Wrap(crank.CodeCancelled, err, "the check was stopped")
 		}
@@ -132,10 +138,14 @@ func (v *verifier) run(ctx context.Context) error {
 			return crank.Wrap(crank.CodeJournal, err, "the journal cannot be read")
 		}
 		if len(batch) == 0 {
+			v.tampered(0, "the journal says that it ends with record %d, and gives none after record %d", v.until, v.seq)
 			break
 		}
 		for _, s := range batch {
-			if err := v.record(s); err != nil {
+			if v.seq >= v.until {
+				break
+			}
+			if err := v.record(ctx, s); err != nil {
 				return err
 			}
 		}
@@ -144,6 +154,16 @@ func (v *verifier) run(ctx context.Context) error {
 		}
 	}
 	return v.finish(ctx)
+}
+
+// look notes where the journal ends now.
+func (v *verifier) look(ctx context.Context) error {
+	_, seq, err := v.in.Source.Head(ctx)
+	if err != nil {
+		return crank.Wrap(crank.CodeJournal, err, "the journal cannot be read")
+	}
+	v.until = seq
+	return nil
 }
 
 func (v *verifier) finish(ctx context.Context) error {
@@ -181,7 +201,7 @@ func (v *verifier) finish(ctx context.Context) error {
 }
 
 // record checks the next record.
-func (v *verifier) record(s receipts.Stored) error {
+func (v *verifier) record(ctx context.Context, s receipts.Stored) error {
 	v.n.records++
 	if s.Seq <= v.seq {
 		// A source that does not go forward would be read for ever.
@@ -189,7 +209,7 @@ func (v *verifier) record(s receipts.Stored) error {
 	}
 	begins := v.epoch == nil || s.Epoch != v.epoch.number
 	if begins {
-		if err := v.begin(s); err != nil {
+		if err := v.begin(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -255,7 +275,7 @@ func (v *verifier) chained(s receipts.Stored, r *crank.Receipt) {
 }
 
 // begin ends the epoch that stood and begins the record's.
-func (v *verifier) begin(s receipts.Stored) error {
+func (v *verifier) begin(ctx context.Context, s receipts.Stored) error {
 	want := uint64(1)
 	var before *notesign.Checkpoint
 	if v.epoch != nil {
@@ -274,7 +294,10 @@ func (v *verifier) begin(s receipts.Stored) error {
 	v.epoch = newEpoch(s.Epoch, s.Seq, filepath.Join(v.in.Dir, Folder(s.Epoch)), Origin(v.in.Node, s.Epoch))
 	v.epoch.before = before
 	v.report.count("epochs", 1)
-	return v.epoch.open(v)
+	if err := v.epoch.open(v); err != nil {
+		return err
+	}
+	return v.look(ctx) // the checkpoint covers no more than this
 }
 
 // linked checks that an epoch names the last checkpoint of the one before.

@@ -46,8 +46,18 @@ func (j *Journal) Read(_ context.Context, after uint64, limit int) ([]receipts.S
 	return slices.Clone(j.records[from:to]), nil
 }
 
-// Head returns the newest seq.
-func (j *Journal) Head() uint64 {
+// Head returns the newest record's epoch and seq, as a journal does.
+func (j *Journal) Head(context.Context) (epoch, seq uint64, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if n := len(j.records); n > 0 {
+		epoch, seq = j.records[n-1].Epoch, j.records[n-1].Seq
+	}
+	return epoch, seq, nil
+}
+
+// Len returns how many records there are.
+func (j *Journal) Len() uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return uint64(len(j.records))
