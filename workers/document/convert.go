@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/crank-platform/crank"
 	"github.com/crank-platform/crank/format/doc"
@@ -30,8 +31,12 @@ type attachment struct {
 	File crank.BlobRef `json:"file"`
 }
 
-// maxMedia bounds the attachments that one answer can name.
-const maxMedia = 2000
+// maxMedia and maxNames bound what one answer can name: so many images, and so
+// many bytes of their names.
+const (
+	maxMedia = 2000
+	maxNames = 256 << 10
+)
 
 func toFormat(ctx context.Context, t crank.Task, op crank.Operation, in input, src *source) (converted, error) {
 	out := &output{most: op.Limits.OutputBytes, dir: t.Dir}
@@ -60,7 +65,11 @@ func toFormat(ctx context.Context, t crank.Task, op crank.Operation, in input, s
 	if len(r.Media) > maxMedia {
 		return converted{}, doc.E(doc.TooLarge, "document.convert", "it holds %d images, the limit is %d", len(r.Media), maxMedia)
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Media)) {
+	names := slices.Sorted(maps.Keys(r.Media))
+	if n := len(strings.Join(names, "")); n > maxNames {
+		return converted{}, doc.E(doc.TooLarge, "document.convert", "the names of its images have %d bytes, the limit is %d", n, maxNames)
+	}
+	for _, name := range names {
 		ref, err := t.Blobs.Put(ctx, bytes.NewReader(r.Media[name].Data), r.Media[name].Type, clip(path.Base(name), 200))
 		if err != nil {
 			return converted{}, err

@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/crank-platform/crank"
 	"github.com/crank-platform/crank/api/manifest"
@@ -31,49 +32,46 @@ const Engine = "builtin"
 
 // Worker is the document worker. It keeps nothing between calls and is safe for
 // concurrent use.
-type Worker struct {
-	manifest crank.Manifest
-	ops      map[crank.Capability]crank.Operation
-}
+type Worker struct{ manifest func() crank.Manifest }
 
-var _ crank.Worker = (*Worker)(nil)
+var _ crank.Worker = Worker{}
 
-// New reads the manifest that is part of this program. It panics if that is not
-// sound, which the tests rule out.
-func New() *Worker {
-	text, err := data.ReadFile(manifest.File)
-	if err != nil {
-		panic(err)
-	}
-	m, err := manifest.Parse(text, data)
-	if err != nil {
-		panic(err)
-	}
-	w := &Worker{manifest: m, ops: map[crank.Capability]crank.Operation{}}
-	for _, op := range m.Operations {
-		w.ops[op.Capability] = op
-	}
-	return w
+// New makes the worker. Its manifest is read when first asked for: a child that
+// is another worker need not pay for it.
+func New() Worker {
+	return Worker{sync.OnceValue(func() crank.Manifest {
+		text, err := data.ReadFile(manifest.File)
+		if err != nil {
+			panic(err) // it is part of this program
+		}
+		m, err := manifest.Parse(text, data)
+		if err != nil {
+			panic(err) // the tests rule it out
+		}
+		return m
+	})}
 }
 
 // Manifest implements crank.Worker.
-func (w *Worker) Manifest() crank.Manifest {
-	m := w.manifest
+func (w Worker) Manifest() crank.Manifest {
+	m := w.manifest()
 	m.Operations = slices.Clone(m.Operations)
 	return m
 }
 
 // Do implements crank.Worker. The error's code says what is wrong with the file:
 // too large, unsafe, malformed, of another type, encrypted or nested too deep.
-func (w *Worker) Do(ctx context.Context, t crank.Task) (crank.Result, error) {
-	op, ok := w.ops[t.Capability]
-	if !ok {
+func (w Worker) Do(ctx context.Context, t crank.Task) (crank.Result, error) {
+	ops := w.manifest().Operations
+	i := slices.IndexFunc(ops, func(op crank.Operation) bool { return op.Capability == t.Capability })
+	if i < 0 {
 		return crank.Result{}, crank.E(crank.CodeUnknownCap, "the document worker has no %s", t.Capability)
 	}
 	var in input
 	if err := json.Unmarshal(t.Input, &in); err != nil {
 		return crank.Result{}, crank.Wrap(crank.CodeInvalidInput, err, "the input cannot be read")
 	}
+	op := ops[i]
 	src, err := open(ctx, t.Blobs, in.File, op.Limits.InputBytes)
 	if err != nil {
 		return crank.Result{}, err

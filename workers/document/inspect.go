@@ -12,8 +12,8 @@ import (
 // What an inventory lists inside the answer: at most so many entries a list, and
 // so many bytes a text. The whole of one that is cut goes with it as a blob.
 const (
-	maxEntries = 500
-	maxText    = 500
+	maxEntries = 300
+	maxText    = 200
 )
 
 // analysis is the answer of document/analyze.
