@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/crank-platform/crank"
 	"github.com/crank-platform/crank/workers/document"
 )
 
@@ -30,11 +31,15 @@ func BenchmarkConvert(b *testing.B) {
 				bench.must(b, "convert", input) // starts the child
 				b.SetBytes(int64(len(c.file)))
 				b.ReportAllocs()
+				var cpu int64
 				for b.Loop() {
-					if _, err := bench.call(b, "convert", input); err != nil {
+					r, err := bench.call(b, "convert", input)
+					if err != nil {
 						b.Fatal(err)
 					}
+					cpu += r.Usage.Of(crank.MeterCPUMicros)
 				}
+				b.ReportMetric(float64(cpu)/float64(b.N), "cpu_us/op") // of the worker; inproc it is wall time
 			})
 		}
 	}
