@@ -49,7 +49,7 @@ func (h *House) build(ctx context.Context, o Options) error {
 	for _, step := range []func(context.Context, Options) error{
 		func(context.Context, Options) error { return h.takeDir() },
 		h.buildJournal, h.buildMerkle, h.buildPeople, h.buildPolicy, h.buildMarket, h.buildLedger,
-		h.buildBlobs, h.buildDispatch, h.buildJobs, h.buildWorkers,
+		h.buildBlobs, h.buildDispatch, h.buildTracing, h.buildJobs, h.buildWorkers,
 	} {
 		if err := step(ctx, o); err != nil {
 			return err
