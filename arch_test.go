@@ -22,6 +22,7 @@ var rooms = []struct{ room, may, shun string }{
 	{"sdk/*", "api/* .", "database/sql"},
 	{"gateway/*", "platform/* api/* kit/* .", "database/sql"},
 	{"platform/*/*test", "./.. . kit/* api/*", ""},
+	{"platform/*/*/*test", "./.. platform/* . kit/*", ""},
 	{"platform/receipts/verify", "./.. . kit/*", "database/sql net/http"},
 	{"platform/*/*", "./.. . kit/* api/*", ""},
 	{"platform/*", ". kit/*", "net/http database/sql connectrpc.com/connect"},

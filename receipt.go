@@ -6,7 +6,7 @@ package crank
 //
 // Its bytes are deterministic CBOR (RFC 8949 section 4.2.1) with the integer
 // keys below, kept as first written; JSON is a view. Keys are never reused;
-// docs/reference/receipt.cddl is the schema. Times are microseconds since 1970
+// platform/receipts/receipt.cddl is the schema. Times are microseconds since 1970
 // in UTC. Package receipts owns encoding and proof.
 type Receipt struct {
 	Version    uint64     `json:"version" cbor:"1,keyasint"`
@@ -43,7 +43,7 @@ type Receipt struct {
 	Parent     string     `json:"parent,omitempty" cbor:"32,keyasint,omitempty"` // id of the call that made this one
 	Job        string     `json:"job,omitempty" cbor:"33,keyasint,omitempty"`
 	Tags       Tags       `json:"tags,omitempty" cbor:"34,keyasint,omitempty"`
-	TenantSeq  uint64     `json:"tenant_seq" cbor:"35,keyasint"`  // 1, 2, 3... per tenant and journal epoch
+	TenantSeq  uint64     `json:"tenant_seq" cbor:"35,keyasint"`  // 1, 2, 3... per tenant, across epochs
 	TenantPrev Digest     `json:"tenant_prev" cbor:"36,keyasint"` // of the tenant's receipt before this one; zero for its first
 }
 

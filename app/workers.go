@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -135,13 +136,10 @@ func (h *House) publish(ctx context.Context, w *host) error {
 
 func (h *House) renew(ctx context.Context, w *host) error {
 	w.mu.Lock()
-	leases := make(map[crank.Capability]string, len(w.leases))
-	for c, l := range w.leases {
-		leases[c] = l
-	}
+	leases := maps.Clone(w.leases)
 	w.mu.Unlock()
-	for _, lease := range leases {
-		_, err := h.Discovery.Renew(ctx, lease, w.incarnation, crank.SLO{}, true)
+	for c, lease := range leases {
+		_, err := h.Discovery.Renew(ctx, lease, w.incarnation, w.SLO(c), true)
 		if crank.IsKind(err, crank.KindNotFound) {
 			return h.publish(ctx, w) // it slept past its term
 		}

@@ -58,6 +58,7 @@ type Host struct {
 type operation struct {
 	crank.Operation
 	input, output *schema.Schema
+	window        window
 }
 
 // New checks the worker's manifest (CodeManifest, all faults at once) and
@@ -108,6 +109,13 @@ func (h *Host) Handle(ctx context.Context, call crank.Call, _ crank.Offer, sink 
 	if !ok {
 		return crank.Result{}, crank.E(crank.CodeWorkerGone, "%s does not provide %s", h.manifest.Worker, call.Capability)
 	}
+	began := time.Now()
+	result, err := h.handle(ctx, op, call, sink)
+	op.observe(began, err)
+	return result, err
+}
+
+func (h *Host) handle(ctx context.Context, op *operation, call crank.Call, sink func(crank.Chunk) error) (crank.Result, error) {
 	select {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()

@@ -55,6 +55,7 @@ func Open(ctx context.Context, path string, d Durability, steps ...string) (*DB,
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
 	read.SetMaxOpenConns(4)
+	read.SetMaxIdleConns(4)
 	return &DB{write, read}, nil
 }
 
@@ -105,7 +106,7 @@ func (db *DB) Tx(ctx context.Context, f func(*sql.Tx) error) error {
 func (db *DB) Close() error { return errors.Join(db.Read.Close(), db.Write.Close()) }
 
 // IsFull reports whether err means that the disk or the file's quota is full.
-func IsFull(err error) bool { return hasCode(err, lib.SQLITE_FULL) || hasCode(err, lib.SQLITE_IOERR) }
+func IsFull(err error) bool { return hasCode(err, lib.SQLITE_FULL) }
 
 // IsUnique reports whether err is a broken UNIQUE or PRIMARY KEY constraint.
 func IsUnique(err error) bool {
