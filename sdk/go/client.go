@@ -118,8 +118,12 @@ const maxDocument = 256 << 20
 
 // ask sends in as JSON (nil: nothing) and reads the answer into out (nil: drops it).
 func (c *Client) ask(ctx context.Context, method, path string, query url.Values, in, out any) error {
+	return c.document(ctx, method, path, query, http.Header{"Accept": {"application/json"}}, in, out)
+}
+
+// document is ask with headers.
+func (c *Client) document(ctx context.Context, method, path string, query url.Values, header http.Header, in, out any) error {
 	var body io.Reader
-	header := http.Header{"Accept": {"application/json"}}
 	if in != nil {
 		text, err := json.Marshal(in)
 		if err != nil {

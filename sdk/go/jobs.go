@@ -11,23 +11,15 @@ import (
 	"github.com/crank-platform/crank"
 )
 
-// submitted is a call that is to run later.
-type submitted struct {
-	asked
-	IdempotencyKey string    `json:"idempotency_key,omitempty"`
-	Quote          string    `json:"quote,omitempty"`
-	Parent         string    `json:"parent,omitempty"`
-	Deadline       time.Time `json:"deadline,omitzero"`
-}
-
-// Submit hands a call in to run while nobody waits. Files must be uploaded first
-// (PutBlob) and stand in the input as references.
-func (c *Client) Submit(ctx context.Context, r CallRequest) (job crank.Job, err error) {
-	in := submitted{asked: r.asked(), IdempotencyKey: r.IdempotencyKey, Quote: r.Quote, Parent: r.Parent}
-	if r.Timeout > 0 {
-		in.Deadline = time.Now().Add(r.Timeout)
-	}
-	return job, c.ask(ctx, http.MethodPost, "/v1/jobs", nil, in, &job)
+// Submit hands a call in to run while nobody waits. It is to start by then, or
+// it fails; zero means the node's default. Files must be uploaded first (PutBlob)
+// and stand in the input as references.
+func (c *Client) Submit(ctx context.Context, r CallRequest, startBy time.Time) (job crank.Job, err error) {
+	in := struct {
+		asked
+		StartBy time.Time `json:"start_by,omitzero"`
+	}{r.asked(), startBy}
+	return job, c.document(ctx, http.MethodPost, "/v1/jobs", nil, r.header("application/json"), in, &job)
 }
 
 // Job returns where a job stands.
@@ -37,14 +29,15 @@ func (c *Client) Job(ctx context.Context, id string) (crank.Job, error) {
 
 // JobQuery selects jobs. The zero value selects the newest of the caller's tenant.
 type JobQuery struct {
-	State  crank.JobState
-	Limit  int
-	Cursor string
+	State      crank.JobState
+	Capability crank.Capability
+	Limit      int // 0 means the node's default
+	Cursor     string
 }
 
 // Jobs lists jobs, newest first, and says with which cursor to go on ("": that is all).
 func (c *Client) Jobs(ctx context.Context, q JobQuery) ([]crank.Job, string, error) {
-	v := values("state", string(q.State), "cursor", q.Cursor)
+	v := values("state", string(q.State), "capability", string(q.Capability), "cursor", q.Cursor)
 	if q.Limit > 0 {
 		v.Set("limit", strconv.Itoa(q.Limit))
 	}
@@ -70,15 +63,15 @@ func (c *Client) Watch(ctx context.Context, id string, hear func(crank.Job) erro
 				return p
 			}
 		}
-		var now crank.Job
-		if json.Unmarshal(e.Data, &now) != nil || now.ID == "" {
-			return nil // an event of a newer node, or a chunk of output
+		var now struct{ Job *crank.Job }
+		if json.Unmarshal(e.Data, &now) != nil || now.Job == nil {
+			return nil // a part of the output, or an event of a newer node
 		}
-		job = now
+		job = *now.Job
 		if hear == nil {
 			return nil
 		}
-		return hear(now)
+		return hear(job)
 	})
 	if err != nil {
 		return job, c.broken(ctx, http.MethodGet, err)
