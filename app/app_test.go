@@ -85,6 +85,7 @@ func start(t *testing.T, dir string, o app.Options, set func(*config.Config)) *n
 	if set != nil {
 		set(&c)
 	}
+	o.Wire = o.Wire || os.Getenv("CRANK_TEST_WIRE") != "" // the whole suite, with ledger and discovery behind rpc
 	if o.Log == nil {
 		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
