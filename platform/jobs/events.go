@@ -201,15 +201,18 @@ func (j *Jobs) Events(ctx context.Context, tenant, id string, after int) (<-chan
 }
 
 // Wait implements Service.
-func (j *Jobs) Wait(ctx context.Context, tenant, id string) (crank.Job, error) {
+func (j *Jobs) Wait(ctx context.Context, tenant, id string) (job crank.Job, err error) {
 	for {
 		var wake <-chan struct{}
 		if h := j.hubs.find(id); h != nil {
 			_, _, wake = h.since(math.MaxInt)
 		}
-		job, err := j.Get(ctx, tenant, id)
-		if err != nil || job.State.Final() {
-			return job, err
+		now, err := j.Get(ctx, tenant, id)
+		if err != nil && ctx.Err() == nil || now.State.Final() {
+			return now, err
+		}
+		if err == nil {
+			job = now
 		}
 		poll := time.NewTimer(pause) // for a job whose node has just started
 		select {

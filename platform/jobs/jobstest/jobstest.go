@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,6 +36,9 @@ func Run(t *testing.T, open Open) {
 		{"a cancelled job that waits never runs", cancelQueued},
 		{"a cancelled job that runs is stopped", cancelRunning},
 		{"a job that cannot start in time fails and costs nothing", startBy},
+		{"a wish to cancel outlives the node", cancelThenCrash},
+		{"a call that somebody else has closed ends its job as it ended", closedElsewhere},
+		{"a job is changed only from where it stands", swaps},
 		{"tenants take turns, each oldest first", fair},
 		{"too many queued jobs are refused", overload},
 		{"events tell the whole story and can be resumed", events},
@@ -144,121 +146,6 @@ func lists(n *node) {
 	}
 }
 
-// full is a store that takes nothing new.
-type full struct{ jobs.Store }
-
-func (full) Add(context.Context, jobs.Entry, time.Time) (e jobs.Entry, ok bool, err error) {
-	return e, false, crank.E(crank.CodeStore, "the disk is full")
-}
-
-func unstored(n *node) {
-	j := n.idle(func(c *jobs.Config) { c.Store = full{c.Store} })
-	_, err := j.Submit(n.t.Context(), call(`{}`), time.Time{})
-	wants(n.t, "a job that cannot be stored", err, crank.CodeStore)
-	if len(n.opened) != 1 || len(n.receipts) != 1 {
-		n.t.Fatalf("%d calls were opened, %d closed", len(n.opened), len(n.receipts))
-	}
-	for id := range n.opened {
-		if r := n.receipts[id]; r.Outcome != crank.OutcomeCancelled {
-			n.t.Errorf("the call ended %s", r.Outcome)
-		}
-	}
-}
-
-func keys(n *node) {
-	j, stop := n.start()
-	defer stop()
-	first := n.submit(j, call(`{"x":1,"y":2}`, keyed("k")))
-	again, err := j.Submit(n.t.Context(), call(`{"y":2, "x":1.0}`, keyed("k")), time.Time{})
-	if err != nil || again.ID != first.ID || len(n.opened) != 1 {
-		n.t.Errorf("the same call gives %+v, %v; %d are open", again, err, len(n.opened))
-	}
-	for name, other := range map[string]crank.Call{
-		"another input":      call(`{"x":2}`, keyed("k")),
-		"another capability": call(`{"x":1,"y":2}`, keyed("k"), func(c *crank.Call) { c.Capability = "test/other" }),
-		"another constraint": call(`{"x":1,"y":2}`, keyed("k"), func(c *crank.Call) { c.Constraints.Residency = "eu" }),
-	} {
-		_, err := j.Submit(n.t.Context(), other, time.Time{})
-		wants(n.t, name, err, crank.CodeIdempotencyClash)
-	}
-	for name, other := range map[string]crank.Call{
-		"another key":    call(`{"x":1,"y":2}`, keyed("l")),
-		"another app":    call(`{"x":1,"y":2}`, keyed("k"), func(c *crank.Call) { c.Principal.App = "app_2" }),
-		"another tenant": call(`{"x":1,"y":2}`, keyed("k"), of(b)),
-	} {
-		if job := n.submit(j, other); job.ID == first.ID {
-			n.t.Errorf("%s gives the same job", name)
-		}
-	}
-	n.ends(j, first.ID, crank.JobDone, "", crank.OutcomeOK)
-	stop()
-	j, stop = n.start()
-	defer stop()
-	again, err = j.Submit(n.t.Context(), call(`{"x":1,"y":2}`, keyed("k")), time.Time{})
-	if err != nil || again.ID != first.ID || again.State != crank.JobDone || string(again.Output) != `{"x":1,"y":2}` {
-		n.t.Errorf("after the end and a restart: %+v, %v", again, err)
-	}
-	time.Sleep(jobs.KeyTime)
-	if job := n.submit(j, call(`{"x":2}`, keyed("k"))); job.ID == first.ID {
-		n.t.Error("the key stands for ever")
-	}
-}
-
-func sameKeyAtOnce(n *node) {
-	j := n.idle()
-	var all sync.WaitGroup
-	ids := make([]string, 8)
-	for i := range ids {
-		all.Go(func() {
-			job, err := j.Submit(n.t.Context(), call(`{}`, keyed("k")), time.Time{})
-			if err != nil {
-				n.t.Error(err)
-			}
-			ids[i] = job.ID
-		})
-	}
-	all.Wait()
-	if len(slices.Compact(ids)) != 1 || len(n.opened) != 1 {
-		n.t.Errorf("%d calls are open for the jobs %v", len(n.opened), slices.Compact(ids))
-	}
-}
-
-func cancelQueued(n *node) {
-	j := n.idle()
-	job := n.submit(j, call(`{}`))
-	n.broken = crank.E(crank.CodeJournalFull, "full")
-	if _, err := j.Cancel(n.t.Context(), a, job.ID); err == nil || n.get(j, job.ID).State != crank.JobQueued {
-		n.t.Errorf("a call that cannot be closed: %v", err)
-	}
-	n.broken = nil
-	for range 2 { // the second changes nothing
-		if got, err := j.Cancel(n.t.Context(), a, job.ID); err != nil || got.State != crank.JobCancelled {
-			n.t.Errorf("cancelled: %+v, %v", got, err)
-		}
-	}
-	stop := n.run(j)
-	defer stop()
-	n.ends(j, job.ID, crank.JobCancelled, "", crank.OutcomeCancelled)
-	if n.began(job.Call) != 0 {
-		n.t.Error("it ran")
-	}
-}
-
-func cancelRunning(n *node) {
-	gate := make(chan struct{})
-	n.work = blocking(gate)
-	j, stop := n.start()
-	defer stop()
-	job, other := n.submit(j, call(`1`)), n.submit(j, call(`2`))
-	n.until("both run", func() bool { return n.began(job.Call)+n.began(other.Call) == 2 })
-	if got, err := j.Cancel(n.t.Context(), a, job.ID); err != nil || got.State == crank.JobQueued {
-		n.t.Errorf("%+v, %v", got, err)
-	}
-	n.ends(j, job.ID, crank.JobCancelled, "", crank.OutcomeCancelled)
-	close(gate)
-	n.ends(j, other.ID, crank.JobDone, "", crank.OutcomeOK)
-}
-
 func startBy(n *node) {
 	gate := make(chan struct{})
 	n.work = blocking(gate)
@@ -277,7 +164,9 @@ func startBy(n *node) {
 		n.t.Error("it ran")
 	}
 	far, err := j.Submit(n.t.Context(), call(`3`), soon(100*24*time.Hour))
-	if hold := n.opened[far.Call].Hold.Expires; err != nil || far.StartBy.After(hold) {
+	var hold time.Time
+	n.set(func() { hold = n.opened[far.Call].Hold.Expires })
+	if err != nil || far.StartBy.After(hold) {
 		n.t.Errorf("a job may start by %s, its hold ends %s, %v", far.StartBy, hold, err)
 	}
 	close(gate)
@@ -294,11 +183,13 @@ func fair(n *node) {
 		}
 	}
 	defer n.run(j)()
-	n.until("all have run", func() bool { n.mu.Lock(); defer n.mu.Unlock(); return len(n.receipts) == 7 })
+	n.until("all have run", func() bool { _, closed := n.calls(); return closed == 7 })
 	turns := map[string]int{}
-	for i, c := range n.order {
-		turns[names[c]] = i
-	}
+	n.set(func() {
+		for i, c := range n.order {
+			turns[names[c]] = i
+		}
+	})
 	for _, later := range []string{"12", "23", "34", "56", "53", "73", "64"} { // of each pair the first comes first
 		if turns[later[:1]] > turns[later[1:]] {
 			n.t.Errorf("%c ran after %c: %v", later[0], later[1], turns)
@@ -312,8 +203,8 @@ func overload(n *node) {
 	n.submit(j, call(`2`))
 	_, err := j.Submit(n.t.Context(), call(`3`), time.Time{})
 	wants(n.t, "a third of two", err, crank.CodeOverloaded)
-	if len(n.opened) != 2 {
-		n.t.Errorf("%d calls are open", len(n.opened))
+	if opened, _ := n.calls(); len(opened) != 2 {
+		n.t.Errorf("%d calls are open", len(opened))
 	}
 	n.submit(j, call(`4`, of(b)))
 }

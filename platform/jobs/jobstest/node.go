@@ -45,10 +45,13 @@ func newNode(t *testing.T, open Open) *node {
 }
 
 func (n *node) at(name string) error {
-	if n.step == nil {
+	n.mu.Lock()
+	step := n.step
+	n.mu.Unlock()
+	if step == nil {
 		return nil
 	}
-	return n.step(name)
+	return step(name)
 }
 
 func (n *node) Submit(_ context.Context, call crank.Call) (o crank.Opened, err error) {
@@ -71,10 +74,11 @@ func (n *node) Perform(ctx context.Context, call crank.Call, _ crank.Opened, sin
 	}
 	n.mu.Lock()
 	n.order = append(n.order, call.ID)
+	work := n.work
 	n.mu.Unlock()
-	output, failure := n.work(ctx, call, sink)
-	if crank.AsError(context.Cause(ctx)) != nil && crank.AsError(context.Cause(ctx)).Code == crank.CodeDraining {
-		return a, context.Cause(ctx)
+	output, failure := work(ctx, call, sink)
+	if cause := context.Cause(ctx); errors.Is(cause, &crank.Error{Code: crank.CodeDraining}) {
+		return a, cause
 	}
 	if err := n.at("after work"); err != nil {
 		return a, err
@@ -105,6 +109,16 @@ func (n *node) close(call string, outcome crank.Outcome) (r crank.Receipt, err e
 	if err := n.at("before close"); err != nil {
 		return r, err
 	}
+	if r, err = n.closeNow(call, outcome); err != nil {
+		return r, err
+	}
+	if err := n.at("after close"); err != nil {
+		return crank.Receipt{}, err
+	}
+	return r, nil
+}
+
+func (n *node) closeNow(call string, outcome crank.Outcome) (r crank.Receipt, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.broken != nil {
@@ -118,7 +132,7 @@ func (n *node) close(call string, outcome crank.Outcome) (r crank.Receipt, err e
 		r.Error = crank.CodeWorkerFailed
 	}
 	n.receipts[call] = r
-	return r, n.at("after close")
+	return r, nil
 }
 
 func (n *node) ByCall(_ context.Context, _, call string) (crank.Receipt, error) {
@@ -153,16 +167,9 @@ func (n *node) Renew(_ context.Context, _ string, ds ...crank.Digest) error {
 // recover is what the platform does at start: it closes every open call that no
 // job takes up.
 func (n *node) recover(j *jobs.Jobs) {
-	n.mu.Lock()
-	var open []crank.Opened
-	for id, o := range n.opened {
-		if _, closed := n.receipts[id]; !closed {
-			open = append(open, o)
-		}
-	}
-	n.mu.Unlock()
+	open, _ := n.calls()
 	for _, o := range open {
-		if !j.Keeps(o) {
+		if n.receipt(o.Call).ID == "" && !j.Keeps(o) {
 			if _, err := n.close(o.Call, crank.OutcomeUnknown); err != nil {
 				n.t.Error(err)
 			}
@@ -253,13 +260,35 @@ func (n *node) ends(j *jobs.Jobs, id string, state crank.JobState, code crank.Co
 	if job.Error != nil {
 		got = job.Error.Code
 	}
-	n.mu.Lock()
-	r := n.receipts[job.Call]
-	n.mu.Unlock()
+	r := n.receipt(job.Call)
 	if job.State != state || got != code || r.Outcome != outcome || job.Receipt != r.ID || job.Ended.IsZero() || (job.Output != nil) != (state == crank.JobDone) {
 		n.t.Errorf("the job ended %s %q (%v), output %s, receipt %q; want %s %q, %s", job.State, got, job.Error, job.Output, r.Outcome, state, code, outcome)
 	}
 	return job
+}
+
+// receipt is how a call closed, zero if it has not.
+func (n *node) receipt(call string) crank.Receipt {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.receipts[call]
+}
+
+// calls lists those that were opened; closed counts those that were closed too.
+func (n *node) calls() (opened []crank.Opened, closed int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, o := range n.opened {
+		opened = append(opened, o)
+	}
+	return opened, len(n.receipts)
+}
+
+// set changes what the node does while it runs.
+func (n *node) set(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	f()
 }
 
 // began counts how often the work of a job's call began.

@@ -145,10 +145,12 @@ func holds(n *node) {
 	j, stop := n.start()
 	defer stop()
 	n.ends(j, n.submit(j, call(`1`)).ID, crank.JobDone, "", crank.OutcomeOK)
-	if n.extended < 3 {
-		n.t.Errorf("in three hours the hold was renewed %d times", n.extended)
-	}
-	n.gone = crank.E(crank.CodeHoldState, "the hold expired")
+	n.set(func() {
+		if n.extended < 3 {
+			n.t.Errorf("in three hours the hold was renewed %d times", n.extended)
+		}
+		n.gone = crank.E(crank.CodeHoldState, "the hold expired")
+	})
 	job := n.submit(j, call(`2`))
 	n.ends(j, job.ID, crank.JobFailed, crank.CodeHoldState, crank.OutcomeFailed)
 	if n.began(job.Call) != 0 {
@@ -159,15 +161,13 @@ func holds(n *node) {
 func journalDown(n *node) {
 	j, stop := n.start()
 	defer stop()
-	n.broken = crank.E(crank.CodeJournalFull, "full")
+	n.set(func() { n.broken = crank.E(crank.CodeJournalFull, "full") })
 	late, never := n.submit(j, call(`1`)), n.submit(j, call(`2`))
 	n.until("both have run", func() bool { return n.began(late.Call)+n.began(never.Call) == 2 })
 	if got := n.get(j, late.ID); got.State != crank.JobRunning || got.Output != nil {
 		n.t.Errorf("before its receipt the job is %s with %s", got.State, got.Output)
 	}
-	n.mu.Lock()
-	n.broken = nil
-	n.mu.Unlock()
+	n.set(func() { n.broken = nil })
 	if _, err := n.close(late.Call, crank.OutcomeOK); err != nil { // the runner gets to it by itself
 		n.t.Fatal(err)
 	}
@@ -225,9 +225,7 @@ func crashes(n *node) {
 func (n *node) dies(at int, idempotent, cancel bool) bool {
 	var mu sync.Mutex
 	steps, dead, where := 0, false, ""
-	n.idempotent, n.work = idempotent, echo
-	n.opened, n.receipts, n.order = map[string]crank.Opened{}, map[string]crank.Receipt{}, nil
-	n.step = func(name string) error {
+	step := func(name string) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if steps == at && !dead {
@@ -239,6 +237,10 @@ func (n *node) dies(at int, idempotent, cancel bool) bool {
 		}
 		return nil
 	}
+	n.set(func() {
+		n.idempotent, n.work, n.step = idempotent, echo, step
+		n.opened, n.receipts, n.order = map[string]crank.Opened{}, map[string]crank.Receipt{}, nil
+	})
 	j := n.idle(func(c *jobs.Config) { c.Store = mortal{c.Store, n}; c.ShutdownGrace = time.Second })
 	acknowledged, err := j.Submit(n.t.Context(), call(fmt.Sprint(at)), time.Time{})
 	stop := func() {}
@@ -258,15 +260,15 @@ func (n *node) dies(at int, idempotent, cancel bool) bool {
 	stop()
 	mu.Lock()
 	died := dead
-	n.step = nil
 	mu.Unlock()
+	n.set(func() { n.step = nil })
 
 	j, stop = n.start()
 	defer stop()
 	about := fmt.Sprintf("idempotent %v, cancelled %v, died at step %d (%s)", idempotent, cancel, at, where)
 	if acknowledged.ID != "" {
 		job, err := j.Wait(n.t.Context(), a, acknowledged.ID)
-		receipt := n.receipts[acknowledged.Call]
+		receipt := n.receipt(acknowledged.Call)
 		done := job.State == crank.JobDone
 		if err != nil || job.Receipt != receipt.ID || done != (receipt.Outcome == crank.OutcomeOK) || done && string(job.Output) != fmt.Sprint(at) {
 			n.t.Errorf("%s: %+v with receipt %+v, %v", about, job, receipt, err)
@@ -276,11 +278,12 @@ func (n *node) dies(at int, idempotent, cancel bool) bool {
 		}
 	}
 	time.Sleep(time.Minute)
-	for id := range n.opened {
-		if n.receipts[id].ID == "" {
-			n.t.Errorf("%s: the call %s has no receipt", about, id)
+	opened, _ := n.calls()
+	for _, o := range opened {
+		if n.receipt(o.Call).ID == "" {
+			n.t.Errorf("%s: the call %s has no receipt", about, o.Call)
 		}
-		if times := n.began(id); times > 1 && !idempotent || times > 2 {
+		if times := n.began(o.Call); times > 1 && !idempotent || times > 2 {
 			n.t.Errorf("%s: the work began %d times", about, times)
 		}
 	}
@@ -338,15 +341,13 @@ func hammer(n *node) {
 			n.t.Fatal(err)
 		}
 		count[job.State]++
-		n.mu.Lock()
-		outcome := n.receipts[job.Call].Outcome
-		n.mu.Unlock()
+		outcome := n.receipt(job.Call).Outcome
 		if want := map[crank.JobState]crank.Outcome{crank.JobDone: crank.OutcomeOK, crank.JobCancelled: crank.OutcomeCancelled}[job.State]; outcome != want {
 			n.t.Errorf("a job is %s (%v), its receipt says %q", job.State, job.Error, outcome)
 		}
 	}
-	if len(ids) != 100 || len(n.receipts) != 100 || len(n.opened) != 100 {
-		n.t.Errorf("%d jobs, %d calls, %d receipts", len(ids), len(n.opened), len(n.receipts))
+	if opened, closed := n.calls(); len(ids) != 100 || len(opened) != 100 || closed != 100 {
+		n.t.Errorf("%d jobs, %d calls, %d receipts", len(ids), len(opened), closed)
 	}
 	n.t.Log(count)
 }
