@@ -1,0 +1,260 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// start brings up what is measured, each in its own process.
+func (b *bench) start(ctx context.Context) (err error) {
+	conns := slices.Max(b.Conns)
+	role := func(name string, s setup) (*process, error) {
+		p, err := startProcess(ctx, name, s)
+		if err == nil {
+			b.started = append(b.started, p)
+		}
+		return p, err
+	}
+	if b.load, err = role("load", setup{}); err != nil {
+		return err
+	}
+	if b.up, err = role("upstream", setup{}); err != nil {
+		return err
+	}
+	echo := echoBody()
+	if b.wants(Direct) {
+		b.add(target{name: Direct, address: b.up.Address, request: post(b.up.Address, "/", "", echo), worker: len(echo), upstream: true})
+	}
+	if b.wants(Proxy) {
+		p, err := role("proxy", setup{Upstream: b.up.Address, Conns: conns})
+		if err != nil {
+			return err
+		}
+		b.add(target{name: Proxy, address: p.Address, request: post(p.Address, "/", "", echo), worker: len(echo), costs: p, upstream: true})
+	}
+	if b.wants(Nginx) {
+		if err := b.startNginx(ctx, conns, echo); err != nil {
+			return err
+		}
+	}
+	for _, isolation := range []string{"inproc", "process"} {
+		if !b.wants("crank-"+isolation) && !(isolation == "inproc" && b.wants(HTTP)) {
+			continue
+		}
+		s := setup{Dir: filepath.Join(b.dir, isolation), Isolation: isolation}
+		if isolation == "inproc" && b.wants(HTTP) {
+			s.Upstream = b.up.Address
+		}
+		fmt.Fprintf(b.Out, "a node, isolation %s\n", isolation)
+		n, err := role("node", s)
+		if err != nil {
+			return err
+		}
+		if b.wants("crank-" + isolation) {
+			b.add(target{name: "crank-" + isolation, address: n.Address, request: post(n.Address, threadPath, n.Key, threadBody()), costs: n})
+		}
+		if s.Upstream != "" {
+			b.add(target{name: HTTP, address: n.Address, request: post(n.Address, echoPath, n.Key, echo), worker: len(echo), costs: n, upstream: true})
+		}
+	}
+	slices.SortStableFunc(b.targets, func(x, y target) int {
+		return slices.Index(AllTargets, x.name) - slices.Index(AllTargets, y.name)
+	})
+	if len(b.targets) < 2 {
+		return errors.New("there is nothing to compare")
+	}
+	return nil
+}
+
+func (b *bench) add(t target) { b.targets = append(b.targets, t) }
+
+func (b *bench) startNginx(ctx context.Context, conns int, echo []byte) error {
+	program, err := exec.LookPath("nginx")
+	if err != nil {
+		b.report.note("nginx is not on the PATH: it was left out")
+		return nil
+	}
+	n, err := startNginx(ctx, program, b.dir, b.up.Address, conns)
+	if err != nil {
+		return err
+	}
+	b.started = append(b.started, n)
+	b.add(target{name: Nginx, address: n.address, request: post(n.address, "/", "", echo), worker: len(echo), costs: n, upstream: true})
+	return nil
+}
+
+// echoBody is 1 KiB of JSON for the HTTP worker.
+func echoBody() []byte {
+	const frame = len(`{"text":""}`)
+	return fmt.Appendf(nil, `{"text":%q}`, strings.Repeat("0123456789abcdef", 64)[:1024-frame])
+}
+
+// threadBody is about 1 KiB of JSON for the built-in worker: a conversation of
+// eight messages, to be grouped.
+func threadBody() []byte {
+	type message struct {
+		ID         string   `json:"message_id"`
+		References []string `json:"references,omitempty"`
+		Subject    string   `json:"subject"`
+	}
+	var all []message
+	for i := range 8 {
+		m := message{ID: fmt.Sprintf("%08d@mail.example", i), Subject: "Re: the agenda of the meeting"}
+		if i > 0 {
+			m.References = []string{fmt.Sprintf("%08d@mail.example", (i-1)/2)}
+		}
+		all = append(all, m)
+	}
+	text, err := json.Marshal(map[string]any{"messages": all})
+	if err != nil {
+		panic(err) // of strings
+	}
+	return text
+}
+
+// measured is one slot of one target.
+type measured struct {
+	Loaded
+	own, upstream, load Usage
+	due                 float64 // requests a second; 0 in a closed loop
+}
+
+func (m measured) rate() float64 { return float64(m.Requests) / m.Took.Seconds() }
+
+// slotOf puts a load on one target and reads what every process used meanwhile.
+func (b *bench) slotOf(ctx context.Context, t target, l Load) (m measured, err error) {
+	l.Address, l.Request, l.Body = t.address, t.request, t.worker
+	read := func() (own, up Usage, err error) {
+		if t.costs != nil {
+			if own, err = t.costs.usage(); err != nil {
+				return own, up, err
+			}
+		}
+		if t.upstream {
+			up, err = b.up.usage()
+		}
+		return own, up, err
+	}
+	generator, err := b.load.usage()
+	if err != nil {
+		return m, err
+	}
+	own, up, err := read()
+	if err != nil {
+		return m, err
+	}
+	r, err := b.load.question(question{Load: &l})
+	if err != nil {
+		return m, err
+	}
+	m.Loaded, m.due = *r.Loaded, l.Rate
+	m.load = r.Usage.minus(generator)
+	ownAfter, upAfter, err := read()
+	if err != nil {
+		return m, err
+	}
+	m.own, m.upstream = ownAfter.minus(own), upAfter.minus(up)
+	if m.Requests == 0 || m.Failed > 0 {
+		return m, fmt.Errorf("%s: %d answers and %d failures: %s", t.name, m.Requests, m.Failed, m.Why)
+	}
+	return m, ctx.Err()
+}
+
+// closedLoop visits the targets in turn, again and again, so that whatever else
+// the machine does meanwhile meets them all alike.
+func (b *bench) closedLoop(ctx context.Context, slot time.Duration) error {
+	all := map[string]map[int][]measured{}
+	for round := range b.Rounds + 1 {
+		for _, conns := range b.Conns {
+			for _, t := range b.targets {
+				m, err := b.slotOf(ctx, t, Load{Conns: conns, Time: slot})
+				if err != nil {
+					return err
+				}
+				if round == 0 {
+					continue // warm-up
+				}
+				if all[t.name] == nil {
+					all[t.name] = map[int][]measured{}
+				}
+				all[t.name][conns] = append(all[t.name][conns], m)
+			}
+		}
+		if round > 0 {
+			fmt.Fprintf(b.Out, "round %d of %d, load average %s\n", round, b.Rounds, loadAverage())
+		} else {
+			fmt.Fprintln(b.Out, "warm")
+		}
+	}
+	for _, conns := range b.Conns {
+		for _, t := range b.targets {
+			b.report.Closed = append(b.report.Closed, summarise(t.name, conns, all[t.name][conns], all[Proxy][conns], all[Nginx][conns]))
+		}
+	}
+	return nil
+}
+
+// openLoop measures waiting at 70 % of what each target can do, beside the same
+// rate on the direct way.
+func (b *bench) openLoop(ctx context.Context, slot time.Duration) error {
+	conns := slices.Max(b.Conns)
+	direct := slices.IndexFunc(b.targets, func(t target) bool { return t.name == Direct })
+	if direct < 0 {
+		b.report.note("without the direct way there is nothing to add waiting to: the open loop was left out")
+		return nil
+	}
+	all := make([][2][]measured, len(b.targets))
+	for range b.openRounds() {
+		for i, t := range b.targets {
+			if i == direct {
+				continue
+			}
+			rate := 0.7 * b.report.saturation(t.name, conns)
+			for k, of := range []target{b.targets[direct], t} {
+				m, err := b.slotOf(ctx, of, Load{Conns: conns, Time: slot, Rate: rate})
+				if err != nil {
+					return err
+				}
+				all[i][k] = append(all[i][k], m)
+			}
+		}
+	}
+	for i, t := range b.targets {
+		if i != direct {
+			b.report.Open = append(b.report.Open, compare(t.name, conns, all[i][0], all[i][1]))
+		}
+	}
+	fmt.Fprintf(b.Out, "open loop done, load average %s\n", loadAverage())
+	return nil
+}
+
+// profile takes a CPU profile of the node while its built-in worker is called
+// over every connection.
+func (b *bench) profile(ctx context.Context, file string) error {
+	i := slices.IndexFunc(b.targets, func(t target) bool { return t.name == Inproc })
+	if i < 0 {
+		return errors.New("a profile is of " + Inproc)
+	}
+	n, ok := b.targets[i].costs.(*process)
+	if !ok {
+		return errors.New("a profile is of a node")
+	}
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return err
+	}
+	if _, err := n.question(question{Profile: path}); err != nil {
+		return err
+	}
+	_, err = b.slotOf(ctx, b.targets[i], Load{Conns: slices.Max(b.Conns), Time: 10 * time.Second})
+	_, ending := n.question(question{End: true})
+	fmt.Fprintf(b.Out, "CPU profile in %s: go tool pprof -top %s\n", path, path)
+	return errors.Join(err, ending)
+}
