@@ -18,6 +18,7 @@ import (
 	"github.com/crank-platform/crank"
 	"github.com/crank-platform/crank/gateway/rest"
 	"github.com/crank-platform/crank/harness"
+	"github.com/crank-platform/crank/kit/httpedge"
 	"github.com/crank-platform/crank/kit/run"
 	"github.com/crank-platform/crank/platform/receipts/tessera"
 	"github.com/crank-platform/crank/workers/all"
@@ -120,7 +121,7 @@ func (h *House) listen(ctx context.Context) (net.Listener, error) {
 	if err != nil {
 		return nil, errors.Join(crank.Wrap(crank.CodeConfig, err, "tls_cert and tls_key cannot be read"), l.Close())
 	}
-	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"}}), nil
+	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}}), nil
 }
 
 // serve answers until ctx ends, then lets calls under way end.
@@ -138,7 +139,8 @@ func (h *House) serve(ctx context.Context, l net.Listener, handler http.Handler,
 		},
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
+	edge := httpedge.New(l, func(why string) { h.Log.Debug("a request was refused at the edge", "why", why) })
+	go func() { failed <- server.Serve(edge) }()
 	ready()
 	select {
 	case err := <-failed:

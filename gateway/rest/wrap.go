@@ -19,8 +19,7 @@ import (
 	"github.com/crank-platform/crank/platform/auth"
 )
 
-// guard is outermost: it refuses what HTTP allows but proxies read differently,
-// and contains what breaks.
+// guard is outermost: it contains what breaks.
 func (d *door) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -35,10 +34,6 @@ func (d *door) guard(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
-		if len(r.Header["Content-Length"]) > 1 || len(r.TransferEncoding) > 0 && r.Header.Get("Content-Length") != "" {
-			problem(w, crank.E(crank.CodeUsage, "the request says its length twice"), 0)
-			return
-		}
 		next.ServeHTTP(w, r)
 	})
 }
