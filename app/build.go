@@ -244,7 +244,7 @@ func (h *House) buildDispatch(ctx context.Context, _ Options) error {
 	h.Routing = routing.New(routing.Config{Offers: offers{h.Discovery}, Quoter: quoter{h.Market}, Zone: h.Config.Zone})
 	h.calls = dispatch.New(dispatch.Config{
 		Contracts: contracts{h.Discovery}, Policy: decider{h.Policy, h.Tenancy}, Router: router{h.Routing, h.Market},
-		Biller: biller{}, Payer: h.Ledger, Journal: h.journal, Vault: h.journal, Sender: &h.mesh,
+		Biller: biller{}, Payer: h.Ledger, Journal: h.journal, Vault: h.journal, Sender: &h.mesh, Blobs: h.Blobs,
 		Claims: claims, Receipts: byCall{h.journal}, Log: h.Log, PerTenant: h.Config.PerTenant,
 	})
 	h.Dispatch = h.calls

@@ -95,12 +95,20 @@ func (d *Dispatcher) closeOne(ctx context.Context, u unclosedCall) error {
 			return err
 		}
 	}
+	closed := u.receipt
 	record, err := d.Journal.Append(ctx, crank.Record{Type: crank.TypeClosed, Receipt: &u.receipt})
-	if err != nil {
+	switch {
+	case err == nil:
+		closed = *record.Receipt
+	case errors.Is(err, crank.E(crank.CodeExists, "")): // it was closed after all, here or by a job
+		if closed, err = d.Receipts.ByCall(ctx, u.receipt.Payer.Tenant, u.receipt.Call); err != nil {
+			return err
+		}
+	default:
 		return err
 	}
 	if u.claim != nil {
-		u.claim.done(*record.Receipt)
+		u.claim.done(closed)
 		d.flights.leave(u.claim.Claim, u.claim.flight)
 	}
 	return nil

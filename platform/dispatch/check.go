@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 
@@ -45,17 +46,11 @@ func (d *Dispatcher) check(ctx context.Context, s *state) error {
 	if err := d.schemas.check(s.contract, s.op, input); err != nil {
 		return err
 	}
-	refs, err := crank.BlobRefs(input)
+	files, err := d.files(ctx, s)
 	if err != nil {
 		return err
 	}
-	size := int64(len(input))
-	for _, r := range refs {
-		if r.Size < 0 {
-			return crank.E(crank.CodeInvalidInput, "the input does not fit %s", s.call.Capability).With(crank.Fault{Path: "size", Reason: "is negative"})
-		}
-		size += r.Size
-	}
+	size := int64(len(input)) + files
 	if limit := s.op.Limits.InputBytes; limit > 0 && size > limit {
 		return crank.E(crank.CodeTooLarge, "the input has %d bytes, %s takes at most %d", size, s.call.Capability, limit)
 	}
@@ -69,6 +64,30 @@ func (d *Dispatcher) check(ctx context.Context, s *state) error {
 		}
 	}
 	return nil
+}
+
+// files holds what the input says of its files against what they are, since
+// their size is part of the price, and keeps them while the call runs.
+func (d *Dispatcher) files(ctx context.Context, s *state) (size int64, err error) {
+	refs, err := crank.BlobRefs(s.call.Input)
+	if err != nil || len(refs) == 0 {
+		return 0, err
+	}
+	tenant := s.call.Principal.Tenant
+	digests := make([]crank.Digest, len(refs))
+	for i, r := range refs {
+		known, err := d.Blobs.Stat(ctx, tenant, r.Digest)
+		if err != nil {
+			return 0, err
+		}
+		if r.Size != known.Size {
+			return 0, crank.E(crank.CodeInvalidInput, "the input does not fit %s", s.call.Capability).
+				With(crank.Fault{Path: r.Digest.String(), Reason: fmt.Sprintf("is said to have %d bytes, and has %d", r.Size, known.Size)})
+		}
+		digests[i] = r.Digest
+		size += r.Size
+	}
+	return size, d.Blobs.Renew(ctx, tenant, digests...)
 }
 
 func checkEnvelope(c *crank.Call) error {

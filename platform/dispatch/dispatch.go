@@ -84,6 +84,13 @@ type (
 		Salt(ctx context.Context, tenant string) ([32]byte, error)
 		Seal(ctx context.Context, tenant, subject string) ([]byte, error)
 	}
+	// Blobs knows the files that an input refers to.
+	Blobs interface {
+		// Stat returns a blob's true size; CodeBlobUnknown when the tenant has none such.
+		Stat(ctx context.Context, tenant string, d crank.Digest) (crank.BlobRef, error)
+		// Renew keeps blobs from being collected while the call runs.
+		Renew(ctx context.Context, tenant string, ds ...crank.Digest) error
+	}
 	// Sender is the mesh.
 	Sender interface {
 		Send(ctx context.Context, call crank.Call, to crank.Offer, sink Sink) (crank.Result, error)
@@ -100,6 +107,7 @@ type Config struct {
 	Journal   Journal
 	Vault     Vault
 	Sender    Sender
+	Blobs     Blobs
 	Claims    Claims
 	Receipts  Receipts
 

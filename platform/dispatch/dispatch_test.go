@@ -55,7 +55,9 @@ func TestARefusedCallLeavesNothingBehind(t *testing.T) {
 		{"a key twice", call(`{"n":1,"n":2}`), nil, crank.CodeMalformedJSON},
 		{"too deep", call(deep), nil, crank.CodeTooDeep},
 		{"breaks the schema", call(`{"n":"x"}`), nil, crank.CodeInvalidInput},
-		{"a blob too large", call(`{"f":{"$blob":"` + crank.DigestOf("x").String() + `","size":99999}}`), nil, crank.CodeTooLarge},
+		{"an unknown blob", call(`{"f":{"$blob":"` + crank.DigestOf("x").String() + `","size":5}}`), nil, crank.CodeBlobUnknown},
+		{"a blob that lies", call(`{"f":{"$blob":"` + file.String() + `","size":1}}`), nil, crank.CodeInvalidInput},
+		{"a blob too large", call(`{"f":{"$blob":"` + file.String() + `","size":5}}`), func(h *house) { h.op.Limits.InputBytes = 99 }, crank.CodeTooLarge},
 		{"inline too large", call(`{"s":"` + strings.Repeat("x", crank.MaxInline) + `"}`), nil, crank.CodeTooLarge},
 		{"a long key", keyed(`{}`, strings.Repeat("k", 256)), nil, crank.CodeConstraint},
 		{"negative money", func() crank.Call { c := call(`{}`); c.Constraints.MaxPrice.Micros = -1; return c }(), nil, crank.CodeMoneyRange},
@@ -293,6 +295,31 @@ func TestAfterACrashOpenCallsCloseUnchargedAndKeysTellSo(t *testing.T) {
 			t.Errorf("the key of another call ran it again: %v", err)
 		}
 	}
+}
+
+func TestAFileCountsWithItsTrueSizeAndStaysWhileItIsNeeded(t *testing.T) {
+	h := newHouse(t)
+	a, err := h.Call(t.Context(), call(`{"f":{"$blob":"`+file.String()+`","size":5}}`), nil)
+	if err != nil || a.Receipt.Input.Bytes != int64(len(a.Output))+5 || !slices.Contains(h.steps(), "renew") {
+		t.Errorf("%+v, %v, %v", a.Receipt.Input, err, h.steps())
+	}
+}
+
+func TestASubmittedCallWaitsForWhatPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		c := call(`{}`)
+		c.ID, c.Job = "call_j", "job_j"
+		opened, err := h.Submit(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.setOffers(0)
+		time.AfterFunc(5*time.Second, func() { h.setOffers(1) })
+		if a, err := h.Perform(t.Context(), c, opened, nil, nil); err != nil || a.Receipt.Outcome != crank.OutcomeOK {
+			t.Errorf("the worker came late: %+v, %v", a.Receipt, err)
+		}
+	})
 }
 
 func TestPolicyRedactsTheOutput(t *testing.T) {

@@ -44,7 +44,7 @@ func newHouse(t *testing.T) *house {
 		return crank.Result{Output: c.Input}, nil
 	}
 	h.Dispatcher = dispatch.New(dispatch.Config{
-		Contracts: h, Policy: h, Router: h, Biller: h, Payer: h, Journal: h, Vault: h, Sender: h,
+		Contracts: h, Policy: h, Router: h, Biller: h, Payer: h, Journal: h, Vault: h, Sender: h, Blobs: h,
 		Claims: &memory.Claims{}, Receipts: h, PerTenant: 8,
 	})
 	return h
@@ -70,6 +70,11 @@ func (h *house) Decide(context.Context, crank.Call, crank.Operation) (crank.Deci
 
 func (h *house) Match(_ context.Context, c crank.Call, _ crank.Operation, _ crank.Decision) ([]crank.Candidate, error) {
 	h.note("match")
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.offers == 0 {
+		return nil, crank.E(crank.CodeNoOffer, "nobody offers %s", c.Capability)
+	}
 	var all []crank.Candidate
 	for i := range h.offers {
 		id := string(rune('a' + i))
@@ -162,6 +167,21 @@ func (h *house) ByCall(_ context.Context, tenant, call string) (crank.Receipt, e
 	return crank.Receipt{}, crank.E(crank.CodeReceiptUnknown, "no receipt of %s", call)
 }
 
+// Stat knows one file, of 5 bytes, and every tenant has it.
+func (h *house) Stat(_ context.Context, _ string, d crank.Digest) (crank.BlobRef, error) {
+	if d != file {
+		return crank.BlobRef{}, crank.E(crank.CodeBlobUnknown, "no blob %s", d)
+	}
+	return crank.BlobRef{Digest: d, Size: 5}, nil
+}
+
+var file = crank.DigestOf("file", []byte("bytes"))
+
+func (h *house) Renew(context.Context, string, ...crank.Digest) error {
+	h.note("renew")
+	return nil
+}
+
 func (h *house) receipts() (all []crank.Receipt) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -183,6 +203,12 @@ func (h *house) setFull(full bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.full = full
+}
+
+func (h *house) setOffers(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.offers = n
 }
 
 // call makes a call of one tenant.

@@ -49,17 +49,55 @@ func (d *Dispatcher) Submit(ctx context.Context, call crank.Call) (crank.Opened,
 // Perform runs the rest of a submitted call. Policy is asked again: what was
 // allowed at submission may be forbidden by now.
 func (d *Dispatcher) Perform(ctx context.Context, call crank.Call, opened crank.Opened, sink Sink, keep func(json.RawMessage) error) (crank.Answer, error) {
+	for began := d.Now(); ; {
+		a, err := d.perform(ctx, call, opened, sink, keep)
+		e, refused := errors.AsType[*refusal](err)
+		switch {
+		case !refused:
+			return a, err
+		case passing(e.why) && d.Now().Sub(began) < passes && sleep(ctx, retryPause) == nil:
+			continue // nobody waits for a job: what passes is waited out
+		case drains(ctx):
+			return crank.Answer{}, e.why
+		}
+		return d.refuseOpened(ctx, call, opened, e.why)
+	}
+}
+
+// refusal is an error from before the sending.
+type refusal struct{ why error }
+
+func (r *refusal) Error() string { return r.why.Error() }
+
+const (
+	passes     = time.Minute
+	retryPause = 250 * time.Millisecond
+)
+
+// passing reports whether a refusal says nothing against the call itself.
+func passing(err error) bool {
+	e := crank.AsError(err)
+	return e.Retryable && (e.Kind == crank.KindUnavailable || e.Code == crank.CodeOverloaded)
+}
+
+// drains reports whether ctx ended because the node stops.
+func drains(ctx context.Context) bool {
+	e, ok := errors.AsType[*crank.Error](context.Cause(ctx))
+	return ok && e.Code == crank.CodeDraining
+}
+
+func (d *Dispatcher) perform(ctx context.Context, call crank.Call, opened crank.Opened, sink Sink, keep func(json.RawMessage) error) (crank.Answer, error) {
 	s, ctx, done, err := d.begin(ctx, call)
 	if err != nil {
-		return d.refuseOpened(ctx, call, opened, err)
+		return crank.Answer{}, &refusal{err}
 	}
 	defer done()
 	s.durable, s.opened, s.hold, s.keep = true, opened.Opened, opened.Hold, keep
 	if err := d.match(ctx, s); err != nil {
-		return d.refuseOpened(ctx, call, opened, err)
+		return crank.Answer{}, &refusal{err}
 	}
 	if err := d.fitHold(ctx, s, s.ranked[0]); err != nil {
-		return d.refuseOpened(ctx, call, opened, err)
+		return crank.Answer{}, &refusal{err}
 	}
 	return d.finish(ctx, s, sink)
 }
@@ -191,8 +229,8 @@ const jobHold = 24 * time.Hour
 func (d *Dispatcher) finish(ctx context.Context, s *state, sink Sink) (crank.Answer, error) {
 	defer d.active.add(s)()
 	result, failure := d.send(ctx, s, sink)
-	if drain, ok := errors.AsType[*crank.Error](context.Cause(ctx)); ok && drain.Code == crank.CodeDraining && failure != nil && s.call.Job != "" {
-		return crank.Answer{}, drain
+	if failure != nil && s.call.Job != "" && drains(ctx) {
+		return crank.Answer{}, context.Cause(ctx) // it stays open, for the next start
 	}
 	ctx = context.WithoutCancel(ctx) // what has been sent is settled, whoever has left
 	return d.settle(ctx, s, result, failure)

@@ -88,10 +88,14 @@ func (d *Dispatcher) fitHold(ctx context.Context, s *state, c crank.Candidate) e
 // pause waits before attempt i with full jitter (up to 50 ms, 100 ms, ...), or
 // returns the context's error.
 func (d *Dispatcher) pause(ctx context.Context, i int) error {
-	t := time.NewTimer(time.Duration(d.jitter() * float64(50*time.Millisecond<<(i-1))))
-	defer t.Stop()
+	return sleep(ctx, time.Duration(d.jitter()*float64(50*time.Millisecond<<(i-1))))
+}
+
+func sleep(ctx context.Context, t time.Duration) error {
+	timer := time.NewTimer(t)
+	defer timer.Stop()
 	select {
-	case <-t.C:
+	case <-timer.C:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
