@@ -67,7 +67,7 @@ func (h *House) buildJournal(ctx context.Context, _ Options) error {
 	if h.journal, err = receipts.New(ctx, receipts.Config{Store: store, Log: h.Log}); err != nil {
 		return err
 	}
-	h.Receipts = h.journal
+	h.Receipts = vetted{h.journal}
 	h.runs("journal", h.journal.Run)
 	return nil
 }
@@ -244,7 +244,7 @@ func (h *House) buildDispatch(ctx context.Context, _ Options) error {
 	h.Routing = routing.New(routing.Config{Offers: offers{h.Discovery}, Quoter: quoter{h.Market}, Zone: h.Config.Zone})
 	h.calls = dispatch.New(dispatch.Config{
 		Contracts: contracts{h.Discovery}, Policy: decider{h.Policy, h.Tenancy}, Router: router{h.Routing, h.Market},
-		Biller: biller{}, Payer: h.Ledger, Journal: h.journal, Vault: h.journal, Sender: &h.mesh, Blobs: h.Blobs,
+		Biller: biller{}, Payer: h.Ledger, Journal: h.Receipts, Vault: h.journal, Sender: &h.mesh, Blobs: h.Blobs,
 		Claims: claims, Receipts: byCall{h.journal}, Log: h.Log, PerTenant: h.Config.PerTenant,
 	})
 	h.Dispatch = h.calls

@@ -57,7 +57,7 @@ func (h *House) firstStart(ctx context.Context) error {
 			Level: crank.LevelTenant, ID: payer.Tenant, Tenant: payer.Tenant, Period: crank.PeriodMonth, Limit: FirstBudget,
 		}},
 	} {
-		if _, err := h.journal.Append(ctx, crank.Record{Type: crank.TypeAdmin, Admin: &a}); err != nil {
+		if _, err := h.Receipts.Append(ctx, crank.Record{Type: crank.TypeAdmin, Admin: &a}); err != nil {
 			return err
 		}
 	}

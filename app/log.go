@@ -22,7 +22,7 @@ func (h *House) anchor(checkpoint []byte) {
 // record journals an administrative act; failing to is told, not hidden: the act
 // itself stands.
 func (h *House) record(a crank.Admin) {
-	if _, err := h.journal.Append(context.Background(), crank.Record{Type: crank.TypeAdmin, Admin: &a}); err != nil {
+	if _, err := h.Receipts.Append(context.Background(), crank.Record{Type: crank.TypeAdmin, Admin: &a}); err != nil {
 		h.Log.Error("an administrative act is not in the journal", "act", a.Act, "object", a.Object, "err", err)
 	}
 }
