@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -96,27 +95,12 @@ func echoBody() []byte {
 	return fmt.Appendf(nil, `{"text":%q}`, strings.Repeat("0123456789abcdef", 64)[:1024-frame])
 }
 
-// threadBody is about 1 KiB of JSON for the built-in worker: a conversation of
-// eight messages, to be grouped.
+// threadBody is 1 KiB of JSON for the built-in worker: one message with long names,
+// so that the work itself is little.
 func threadBody() []byte {
-	type message struct {
-		ID         string   `json:"message_id"`
-		References []string `json:"references,omitempty"`
-		Subject    string   `json:"subject"`
-	}
-	var all []message
-	for i := range 8 {
-		m := message{ID: fmt.Sprintf("%08d@mail.example", i), Subject: "Re: the agenda of the meeting"}
-		if i > 0 {
-			m.References = []string{fmt.Sprintf("%08d@mail.example", (i-1)/2)}
-		}
-		all = append(all, m)
-	}
-	text, err := json.Marshal(map[string]any{"messages": all})
-	if err != nil {
-		panic(err) // of strings
-	}
-	return text
+	const frame = len(`{"messages":[{"message_id":"","subject":""}]}`)
+	text := strings.Repeat("0123456789abcdef", 32)
+	return fmt.Appendf(nil, `{"messages":[{"message_id":%q,"subject":%q}]}`, text, text[:1024-frame-len(text)])
 }
 
 // measured is one slot of one target.
