@@ -59,8 +59,12 @@ func AsError(err error) *Error {
 	return Wrap(CodeInternal, err, "something went wrong inside Crank")
 }
 
-// KindOf returns the kind of err; KindInternal when it is no *Error.
+// KindOf returns the kind of err, which must not be nil; KindInternal when it is
+// no *Error.
 func KindOf(err error) Kind { return AsError(err).Kind }
+
+// IsKind reports whether err is an error of that kind; nil is of none.
+func IsKind(err error, k Kind) bool { return err != nil && KindOf(err) == k }
 
 // Error returns code and sentence.
 func (e *Error) Error() string {
