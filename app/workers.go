@@ -4,8 +4,12 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/crank-platform/crank"
 	"github.com/crank-platform/crank/harness"
@@ -13,6 +17,7 @@ import (
 	"github.com/crank-platform/crank/platform/market"
 	"github.com/crank-platform/crank/workers/all"
 	"github.com/crank-platform/crank/workers/exec"
+	"github.com/crank-platform/crank/workers/http"
 )
 
 // host is a worker of this node and the leases of what it offers.
@@ -44,9 +49,32 @@ func (h *House) buildWorkers(ctx context.Context, _ Options) error {
 	return nil
 }
 
-// loadWorker reads a folder with a worker.yaml: a command's or an HTTP service's.
+// loadWorker reads a folder with a worker.yaml: one with a section "http" is an
+// HTTP service's, any other a command's.
 func (h *House) loadWorker(_ context.Context, dir string) (crank.Worker, error) {
-	return exec.Load(dir)
+	text, err := os.ReadFile(filepath.Join(dir, "worker.yaml"))
+	if err != nil {
+		return nil, crank.Wrap(crank.CodeManifest, err, "%s has no worker.yaml that can be read", dir)
+	}
+	var kind struct {
+		HTTP yaml.Node `yaml:"http"`
+	}
+	if err := yaml.Unmarshal(text, &kind); err != nil {
+		return nil, crank.Wrap(crank.CodeManifest, err, "%s cannot be read", filepath.Join(dir, "worker.yaml"))
+	}
+	if kind.HTTP.IsZero() {
+		return exec.Load(dir)
+	}
+	return http.Load(dir, http.Config{Secret: h.workerSecret})
+}
+
+// workerSecret returns a secret of the node's own, for a worker's requests.
+func (h *House) workerSecret(ctx context.Context, name string) (string, error) {
+	s, err := h.Secrets.Get(ctx, "", name)
+	if err != nil {
+		return "", err
+	}
+	return string(s.Reveal()), nil
 }
 
 // addWorker gives a worker its harness and its address on the mesh.
