@@ -77,6 +77,11 @@ vet: ## go vet
 	$(call say,go vet)
 	@$(GO) vet $(PKGS)
 
+.PHONY: lint
+lint: ## golangci-lint, as pinned in tools/go.mod (its first compile takes a minute or two)
+	$(call say,golangci-lint)
+	@$(TOOL) golangci-lint run $(PKGS)
+
 .PHONY: arrows
 arrows: ## Check which package may import which
 	$(call say,arrows)
