@@ -41,6 +41,15 @@ func (w *world) ids() map[string]string {
 	}
 }
 
+// list is ids in an order that two worlds share.
+func (w *world) list() (all []string) {
+	named := w.ids()
+	for _, what := range slices.Sorted(maps.Keys(named)) {
+		all = append(all, named[what])
+	}
+	return all
+}
+
 // never is a world that has never been: every id is of the same form.
 func (w *world) never() *world {
 	fresh := func(id string) string {
@@ -171,7 +180,7 @@ var lastUsed = regexp.MustCompile(`,"last_used":"[^"]*"`)
 
 // tokens are the words of a text that could name something: ids, digests, keys
 // and whatever is marked as hidden.
-var tokens = regexp.MustCompile(`[a-z]+_[0-9a-f]{32}|sha256:[0-9a-f]{64}|crank_[A-Za-z0-9_-]{20,}|hidden-[a-z]+|(twin|of)-[a-z]+|[A-Za-z0-9+/]{43}=`)
+var tokens = regexp.MustCompile(`[a-z]+_[0-9a-f]{32}|sha256:[0-9a-f]{64}|crank_[A-Za-z0-9_-]{20,}|hidden-[a-z]+|(twin|of)-[a-z]+|"[A-Za-z0-9+/]{43}="`)
 
 func words(text string) map[string]bool {
 	all := map[string]bool{}
@@ -277,13 +286,13 @@ var bodies = map[string]func(own, w *world) []probe{
 	},
 	"PUT /v1/budgets": func(own, w *world) (all []probe) {
 		for _, tenant := range []string{"", own.Tenant, w.Tenant} {
-			for level, id := range map[string]string{"tenant": w.Tenant, "team": w.Team, "app": w.App, "key": w.Key} {
-				if level == "tenant" && tenant != w.Tenant {
+			for _, at := range [][2]string{{"tenant", w.Tenant}, {"team", w.Team}, {"app", w.App}, {"app", w.Team + "/" + w.App}, {"key", w.Key}} {
+				if at[0] == "tenant" && tenant != w.Tenant {
 					continue // the id of a tenant's budget is not read: it sets one's own
 				}
 				for _, removed := range []bool{false, true} {
 					all = append(all, probe{"/v1/budgets", map[string]any{
-						"level": level, "id": id, "tenant": tenant, "period": "month", "limit": crank.Money{Micros: 1, Asset: "USD"}, "removed": removed,
+						"level": at[0], "id": at[1], "tenant": tenant, "period": "month", "limit": crank.Money{Micros: 1, Asset: "USD"}, "removed": removed,
 					}, nil})
 				}
 			}
@@ -312,7 +321,7 @@ func asked(input string) string {
 // calls are calls that name things of a world in headers and input.
 func calls(path string, form func(input string) string, w *world) (all []probe) {
 	plain := form(`{"text":"probe"}`)
-	for _, id := range slices.Sorted(maps.Values(w.ids())) {
+	for _, id := range w.list() {
 		all = append(all,
 			probe{path, plain, []string{"Crank-Parent: " + id}},
 			probe{path, plain, []string{"Crank-Quote: " + id}},
@@ -348,7 +357,7 @@ func probes(t *testing.T, route rest.Route, own, w *world) (all []probe) {
 			continue
 		}
 		end := strings.IndexByte(p, '}')
-		for _, id := range slices.Sorted(maps.Values(w.ids())) {
+		for _, id := range w.list() {
 			filled = append(filled, p[:open]+id+p[end+1:])
 		}
 	}
@@ -362,7 +371,7 @@ func probes(t *testing.T, route rest.Route, own, w *world) (all []probe) {
 		}
 		all = append(all, probe{p, body, nil})
 	}
-	for _, id := range slices.Sorted(maps.Values(w.ids())) {
+	for _, id := range w.list() {
 		p := strings.NewReplacer("{family}", "shout", "{verb}", "loud", "{tenant}", w.Tenant, "{name}", "token", "{id}", w.Key, "{digest}", url.PathEscape(w.Blob)).Replace(route.Path)
 		all = append(all, probe{p + "?tenant=" + id, body, nil})
 	}
@@ -377,6 +386,9 @@ func (w *world) blank(text string) string {
 	for what, id := range w.ids() {
 		text = strings.ReplaceAll(text, id, "<"+what+">")
 		text = strings.ReplaceAll(text, strings.TrimPrefix(id, "sha256:"), "<"+what+">")
+		if len(id) > 64 {
+			text = regexp.MustCompile(id[:40]+"[0-9a-f]+").ReplaceAllString(text, "<"+what+">") // messages quote the beginning
+		}
 	}
 	return text
 }
