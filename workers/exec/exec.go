@@ -165,12 +165,12 @@ func (w *Worker) Do(ctx context.Context, t crank.Task) (crank.Result, error) {
 	if !ok {
 		return crank.Result{}, crank.E(crank.CodeUnknownCap, "%s does not provide %s", w.manifest.Worker, t.Capability)
 	}
+	if w.runtime.Mode == Lines {
+		return w.converse(ctx, op, t)
+	}
 	dir, err := t.Dir()
 	if err != nil {
 		return crank.Result{}, err
-	}
-	if w.runtime.Mode == Lines {
-		return w.converse(ctx, op, t)
 	}
 	return w.once(ctx, op, t, &folder{dir: dir, blobs: t.Blobs, left: op.Limits.InputBytes})
 }

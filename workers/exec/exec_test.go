@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 const header = "version: 1\nworker: w\nprovider: me\n"
 
 // worker writes a folder and loads it.
-func worker(t *testing.T, yaml string, files map[string]string) *exec.Worker {
+func worker(t testing.TB, yaml string, files map[string]string) *exec.Worker {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, dir, "worker.yaml", header+yaml)
@@ -41,7 +41,7 @@ func worker(t *testing.T, yaml string, files map[string]string) *exec.Worker {
 	return w
 }
 
-func write(t *testing.T, dir, name, text string) {
+func write(t testing.TB, dir, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
 		t.Fatal(err)
@@ -50,12 +50,12 @@ func write(t *testing.T, dir, name, text string) {
 
 // caller calls a worker through a harness.
 type caller struct {
-	t     *testing.T
+	t     testing.TB
 	host  *harness.Host
 	blobs *harnesstest.Blobs
 }
 
-func call(t *testing.T, w *exec.Worker) caller {
+func call(t testing.TB, w *exec.Worker) caller {
 	t.Helper()
 	blobs := &harnesstest.Blobs{}
 	host, err := harness.New(harness.Config{Blobs: blobs, Spool: t.TempDir()}, w)

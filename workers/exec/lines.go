@@ -49,7 +49,7 @@ func (w *Worker) newPool() *child.Pool {
 		l.OutputBytes = max(l.OutputBytes, op.Limits.OutputBytes)
 	}
 	return &child.Pool{
-		Size: w.runtime.Pool, Idle: 5 * time.Minute, MaxUses: 10_000, MaxRSS: l.MemoryBytes / 4 * 3,
+		Size: w.runtime.Pool, Idle: 5 * time.Minute, MaxUses: 10_000,
 		New: func() child.Spec {
 			spec := w.spec(l)
 			spec.Framing, spec.MaxFrame = child.Lines, maxLine
