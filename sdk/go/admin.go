@@ -159,7 +159,7 @@ func (c *Client) DeleteSecret(ctx context.Context, tenant, name string) error {
 // Policy is what decides on a node.
 type Policy struct {
 	Dir       string
-	Policy    crank.Digest
+	Digest    crank.Digest
 	Files     []string
 	Loaded    time.Time
 	Observe   bool

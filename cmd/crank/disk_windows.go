@@ -1,0 +1,12 @@
+package main
+
+import "golang.org/x/sys/windows"
+
+// freeSpace is what this user may still write where dir is, in bytes.
+func freeSpace(dir string) (free uint64, err error) {
+	path, err := windows.UTF16PtrFromString(dir)
+	if err != nil {
+		return 0, err
+	}
+	return free, windows.GetDiskFreeSpaceEx(path, &free, nil, nil)
+}
