@@ -1,6 +1,7 @@
 package crank
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Digest is a SHA-256, written "sha256:<64 hex digits>" in text. The zero value
@@ -17,16 +19,23 @@ type Digest [sha256.Size]byte
 
 // DigestOf hashes bytes under a domain, such as "crank/plan/v1", so that a
 // digest of one kind of thing is never one of another.
-func DigestOf(domain string, parts ...[]byte) (d Digest) {
-	h := sha256.New()
-	h.Write([]byte(domain))
-	h.Write([]byte{0})
+func DigestOf(domain string, parts ...[]byte) Digest {
+	buf := scratch.Get().(*[]byte)
+	b := append((*buf)[:0], domain...)
+	b = append(b, 0)
 	for _, p := range parts {
-		h.Write(p)
+		b = append(b, p...)
 	}
-	h.Sum(d[:0])
+	d := Digest(sha256.Sum256(b))
+	if cap(b) <= MaxInline {
+		*buf = b
+		scratch.Put(buf)
+	}
 	return d
 }
+
+// scratch keeps what is hashed off the heap: a hash.Hash escapes, a sum does not.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
 
 // String writes the digest as text, "" for the zero value.
 func (d Digest) String() string {
@@ -80,7 +89,7 @@ type BlobStore interface {
 // BlobRefs finds the references inside a JSON value, each once, in the
 // order of the value's sorted keys.
 func BlobRefs(value json.RawMessage) ([]BlobRef, error) {
-	if !strings.Contains(string(value), `"$blob"`) {
+	if !bytes.Contains(value, []byte(`"$blob"`)) {
 		return nil, nil
 	}
 	var v any

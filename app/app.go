@@ -82,6 +82,9 @@ type House struct {
 type Options struct {
 	Wire bool // put every module that has an rpc body behind loopback rpc
 	Log  *slog.Logger
+	// Workers are Go functions of the calling program that become services, beside
+	// the built-in workers and those in folders. They run in this process.
+	Workers []crank.Worker
 }
 
 // Open builds a node on its data directory. CodeDataDirLocked when another

@@ -31,9 +31,14 @@ type host struct {
 	leases map[crank.Capability]string
 }
 
-func (h *House) buildWorkers(ctx context.Context, _ Options) error {
+func (h *House) buildWorkers(ctx context.Context, o Options) error {
 	for _, w := range all.Workers() {
-		if err := h.addWorker(w); err != nil {
+		if err := h.addWorker(w, h.Config.Isolation); err != nil {
+			return err
+		}
+	}
+	for _, w := range o.Workers { // no child process knows these
+		if err := h.addWorker(w, harness.Inproc); err != nil {
 			return err
 		}
 	}
@@ -42,7 +47,7 @@ func (h *House) buildWorkers(ctx context.Context, _ Options) error {
 		if err != nil {
 			return err
 		}
-		if err := h.addWorker(w); err != nil {
+		if err := h.addWorker(w, h.Config.Isolation); err != nil {
 			return err
 		}
 	}
@@ -78,8 +83,8 @@ func (h *House) workerSecret(ctx context.Context, name string) (string, error) {
 }
 
 // addWorker gives a worker its harness and its address on the mesh.
-func (h *House) addWorker(w crank.Worker) error {
-	hosted, err := harness.New(harness.Config{Blobs: h.Blobs, Isolation: h.Config.Isolation, Children: h.Config.Pool, Log: h.Log}, w)
+func (h *House) addWorker(w crank.Worker, isolation string) error {
+	hosted, err := harness.New(harness.Config{Blobs: h.Blobs, Isolation: isolation, Children: h.Config.Pool, Log: h.Log}, w)
 	if err != nil {
 		return err
 	}

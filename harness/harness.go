@@ -9,7 +9,6 @@ package harness
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"runtime"
@@ -103,19 +102,20 @@ func (h *Host) Close() {
 	}
 }
 
-// Handle runs a call to its end. It has the shape of a mesh handler.
-func (h *Host) Handle(ctx context.Context, call crank.Call, _ crank.Offer, sink func(crank.Chunk) error) (crank.Result, error) {
+// Handle runs a call to its end. It has the shape of a mesh handler. An offer that
+// names the contract says that the input has been held against it.
+func (h *Host) Handle(ctx context.Context, call crank.Call, to crank.Offer, sink func(crank.Chunk) error) (crank.Result, error) {
 	op, ok := h.ops[call.Capability]
 	if !ok {
 		return crank.Result{}, crank.E(crank.CodeWorkerGone, "%s does not provide %s", h.manifest.Worker, call.Capability)
 	}
 	began := time.Now()
-	result, err := h.handle(ctx, op, call, sink)
+	result, err := h.handle(ctx, op, call, !to.Contract.IsZero(), sink)
 	op.observe(began, err)
 	return result, err
 }
 
-func (h *Host) handle(ctx context.Context, op *operation, call crank.Call, sink func(crank.Chunk) error) (crank.Result, error) {
+func (h *Host) handle(ctx context.Context, op *operation, call crank.Call, checked bool, sink func(crank.Chunk) error) (crank.Result, error) {
 	select {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()
@@ -134,7 +134,7 @@ func (h *Host) handle(ctx context.Context, op *operation, call crank.Call, sink 
 	if sink != nil && op.Properties.Streaming {
 		task.Emit = sink
 	}
-	if err := s.admit(call.Input); err != nil {
+	if err := s.admit(call.Input, checked); err != nil {
 		return crank.Result{}, err
 	}
 	var result crank.Result
@@ -193,6 +193,3 @@ func (h *Host) blame(ctx context.Context, err error) error {
 	}
 	return e
 }
-
-// valid reports whether a worker's answer is one JSON value.
-func valid(output json.RawMessage) bool { return len(output) > 0 && json.Valid(output) }

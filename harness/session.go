@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/crank-platform/crank"
+	"github.com/crank-platform/crank/kit/schema"
 )
 
 // session is one call: what it may read, and what it has written.
@@ -46,9 +47,14 @@ func (s *session) clean() {
 	}
 }
 
-// admit holds the input against schema and size, and allows its blobs.
-func (s *session) admit(input json.RawMessage) error {
-	faults, err := s.op.input.Check(input)
+// admit holds the input against the schema, unless the sender has done so against
+// this very contract, and allows its blobs.
+func (s *session) admit(input json.RawMessage, checked bool) error {
+	var faults []schema.Fault
+	var err error
+	if !checked {
+		faults, err = s.op.input.Check(input)
+	}
 	if err != nil {
 		return crank.Wrap(crank.CodeMalformedJSON, err, "the input is not well-formed JSON")
 	}
@@ -63,17 +69,23 @@ func (s *session) admit(input json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	s.allowed = make(map[crank.Digest]bool, len(refs))
 	for _, r := range refs {
-		s.allowed[r.Digest] = true
+		s.allow(r.Digest)
 	}
 	return nil
+}
+
+func (s *session) allow(d crank.Digest) {
+	if s.allowed == nil {
+		s.allowed = map[crank.Digest]bool{}
+	}
+	s.allowed[d] = true
 }
 
 // release holds the output against schema and size; it may refer only to blobs
 // that the call was given or has put itself.
 func (s *session) release(output json.RawMessage) error {
-	if !valid(output) {
+	if s.op.output == nil && !json.Valid(output) {
 		return crank.E(crank.CodeWorkerOutput, "%s answered something that is not JSON", s.host.manifest.Worker)
 	}
 	faults, err := s.op.output.Check(output)
@@ -135,7 +147,7 @@ func (s *session) Put(ctx context.Context, r io.Reader, mediaType, name string) 
 	if s.left -= ref.Size; s.left < 0 || limited.N <= 0 {
 		return ref, crank.E(crank.CodeWorkerLimit, "%s wrote more than its limit of %d bytes", s.op.Capability, s.op.Limits.OutputBytes)
 	}
-	s.allowed[ref.Digest] = true
+	s.allow(ref.Digest)
 	ref.MediaType, ref.Name = mediaType, name
 	return ref, nil
 }

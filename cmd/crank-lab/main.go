@@ -41,7 +41,7 @@ func root() *cobra.Command {
 	c := &cobra.Command{
 		Use: "crank-lab", Short: "Measure Crank", SilenceUsage: true, SilenceErrors: true,
 	}
-	c.AddCommand(benchCommand(), journalCommand(), roleCommand())
+	c.AddCommand(benchCommand(), journalCommand(), startCommand(), roleCommand())
 	return c
 }
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
@@ -61,11 +62,11 @@ func (s *Schema) Check(value []byte) ([]Fault, error) {
 	if s == nil {
 		return nil, nil
 	}
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(value))
-	if err != nil {
+	var v any
+	if err := json.Unmarshal(value, &v); err != nil { // numbers become doubles, as in RFC 8785
 		return nil, fmt.Errorf("value: %w", err)
 	}
-	err = s.compiled.Validate(v)
+	err := s.compiled.Validate(v)
 	if err == nil {
 		return nil, nil
 	}

@@ -322,8 +322,8 @@ func (c *crowd) query(ctx context.Context, n *node) (err error) {
 	list := func(d *client.Client, q client.ReceiptQuery) func(int) error {
 		return func(int) error {
 			page, _, err := d.Receipts(ctx, q)
-			if err == nil && len(page) != 100 {
-				err = fmt.Errorf("%d receipts", len(page))
+			if err == nil && len(page) == 0 {
+				err = errors.New("no receipts")
 			}
 			return err
 		}

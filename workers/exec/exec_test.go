@@ -107,7 +107,7 @@ operations:
   - capability: w/do@1
     summary: Do it.
     output: true
-    limits: {time: 3s, memory: 64MiB}
+    limits: {time: 3s, memory: 256MiB}
     errors: [{code: CRK-4009, retryable: true}]
 `
 
@@ -224,6 +224,18 @@ func TestEveryWayToFailHasItsOwnWordsAndLeavesNothingBehind(t *testing.T) {
 				t.Errorf("still running: %s", left)
 			}
 		})
+	}
+}
+
+func TestACommandThatTakesTooMuchMemoryIsStopped(t *testing.T) {
+	needs(t, "python3")
+	if !child.Capabilities().Measured {
+		t.Skip("this machine does not measure a running child's memory")
+	}
+	w := worker(t, "runtime: {command: [python3, -c, 'a = []\nwhile True: a.append(bytearray(b\"x\" * (4 << 20)))']}\n"+operation, nil)
+	_, err := call(t, w).do(t.Context(), `{}`, nil)
+	if e := crank.AsError(err); e == nil || e.Code != crank.CodeWorkerLimit || !strings.Contains(e.Message, "memory") {
+		t.Errorf("ends with %v", err)
 	}
 }
 

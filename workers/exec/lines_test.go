@@ -18,7 +18,7 @@ operations:
     summary: Do it.
     output: true
     properties: {streaming: true}
-    limits: {time: 3s, memory: 128MiB}
+    limits: {time: 3s, memory: 256MiB}
 `
 
 const talker = `

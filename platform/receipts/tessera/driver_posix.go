@@ -9,6 +9,8 @@ import (
 	"github.com/transparency-dev/tessera/storage/posix"
 )
 
-func newDriver(ctx context.Context, dir string) (tessera.Driver, error) {
-	return posix.New(ctx, posix.Config{Path: dir})
+// nativeDriver is an openDriver: Tessera's own.
+func nativeDriver(ctx context.Context, l *Log) (tessera.Driver, func(), error) {
+	d, err := posix.New(ctx, posix.Config{Path: l.c.Dir})
+	return d, func() {}, err
 }

@@ -91,11 +91,12 @@ func Rebuild(ctx context.Context, c Config) (size uint64, root [32]byte, err err
 // build feeds an empty log with everything that the journal has.
 func (l *Log) build(ctx context.Context) (*tree, error) {
 	inner, stop := context.WithCancel(ctx)
-	defer stop()
-	driver, err := newDriver(inner, l.c.Dir)
+	driver, ended, err := l.c.driver(inner, l)
 	if err != nil {
+		stop()
 		return nil, crank.Wrap(crank.CodeStore, err, "the log's folder cannot be used")
 	}
+	defer func() { stop(); ended() }()
 	g := &guard{log: l}
 	defer g.close()
 	t, err := treeAt(0, nil)

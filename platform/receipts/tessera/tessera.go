@@ -11,8 +11,9 @@
 //
 // The journal commits a record and wakes the log. The log reads records in
 // order, computes their leaves, remembers the root that the tree must have after
-// each batch, and hands the batch to Tessera, which writes entries and tiles. Twice
-// a second Tessera asks for a checkpoint's signatures. The guard gives them only
+// each batch, and hands the batch to Tessera, whose driver writes entries and tiles
+// (Tessera's own, or on Windows this package's portable one). Twice
+// a second the driver asks for a checkpoint's signatures. The guard gives them only
 // for a size and root that the log computed from the journal itself, which
 // continue every checkpoint that was signed before; what it signs it first
 // writes down (.signed). Then the checkpoint is published and those who wait for
@@ -62,6 +63,8 @@ type Config struct {
 	Alarm      func(Lag)               // called when the log falls behind by more than MergeDelay, once each time
 	Logger     *slog.Logger            // nil means slog.Default
 	Now        func() time.Time        // nil means time.Now
+
+	driver openDriver // nil means this system's; tests take another
 }
 
 // Log is the Merkle log of one epoch. Its methods are safe for concurrent use;
@@ -86,6 +89,9 @@ func New(c Config) (*Log, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.driver == nil {
+		c.driver = nativeDriver
 	}
 	if c.FirstSeq == 0 || c.Source == nil || c.MergeDelay < time.Second || c.MergeDelay > MaxMergeDelay {
 		return nil, crank.E(crank.CodeConfig, "a log needs a source, a first seq of 1 or more and a merge delay of 1 s to %s", MaxMergeDelay)
@@ -148,7 +154,7 @@ func (l *Log) Run(ctx context.Context) error {
 // final reports whether trying again cannot help.
 func final(err error) bool {
 	switch crank.AsError(err).Code {
-	case crank.CodeReceiptTampered, crank.CodeRollback, crank.CodeConfig, crank.CodeUnimplemented:
+	case crank.CodeReceiptTampered, crank.CodeRollback, crank.CodeConfig:
 		return true
 	}
 	return false
@@ -167,11 +173,12 @@ func (l *Log) session(ctx context.Context) error {
 	defer g.close()
 	// The driver outlives ctx by as long as it takes to publish what it was fed.
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	driver, err := newDriver(inner, l.c.Dir)
+	driver, ended, err := l.c.driver(inner, l)
 	if err != nil {
+		stop()
 		return crank.Wrap(crank.CodeStore, err, "the log's folder cannot be used")
 	}
+	defer func() { stop(); ended() }()
 	appender, shutdown, reader, err := tessera.NewAppender(inner, driver, tessera.NewAppendOptions().
 		WithCheckpointSigner(guarded{l.signers[0], g}, guarded{l.signers[1], g}).
 		WithCheckpointInterval(checkpointInterval).
