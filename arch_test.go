@@ -14,9 +14,9 @@ import (
 // others nothing that the room shuns. "." is package crank, "./.." the folder
 // around a package.
 var rooms = []struct{ room, may, shun string }{
-	{"cmd/crank-lab", "app lab/* sdk/* kit/* .", ""},
-	{"cmd/crank", "app sdk/* deploy kit/* api/* .", ""},
-	{"lab/*", "app sdk/* kit/* .", ""},
+	{"cmd/crank-lab", "app app/* lab/* sdk/* kit/* .", ""},
+	{"cmd/crank", "app app/* sdk/* deploy kit/* api/* .", ""},
+	{"lab/*", "app app/* sdk/* kit/* .", ""},
 	{"app", "app/* . kit/* api/* mesh/* harness gateway/* platform/* platform/*/* workers/all workers/exec workers/http format/*", ""},
 	{"app/*", ". kit/*", ""},
 	{"sdk/*", "api/* .", "database/sql"},
