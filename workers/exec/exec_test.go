@@ -194,7 +194,7 @@ func TestEveryWayToFailHasItsOwnWordsAndLeavesNothingBehind(t *testing.T) {
 		{"names its error", `echo '{"error":{"code":"CRK-1007","message":"no wheels"}}'; exit 1`, crank.CodeMalformedFile, "no wheels"},
 		{"names a declared error", `echo '{"error":{"code":"CRK-4009","message":"later"}}'; exit 1`, crank.CodeOverloaded, "later"},
 		{"names an error not its own", `echo '{"error":{"code":"CRK-2101","message":"denied"}}'; exit 1`, crank.CodeWorkerFailed, "denied"},
-		{"never ends", `sleep 1000 & sleep 1000`, crank.CodeWorkerLimit, "longer than its limit of 3s"},
+		{"never ends", `sleep 1000 & sleep 1000`, crank.CodeWorkerLimit, "longer than its limit of 1s"},
 		{"spins", `while :; do :; done`, crank.CodeWorkerLimit, "limit"},
 		{"forks", `f() { f | f & }; f; sleep 1000`, crank.CodeWorkerLimit, "limit"},
 		{"floods stdout", `while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done`, crank.CodeWorkerLimit, "printed more than"},
@@ -212,7 +212,7 @@ func TestEveryWayToFailHasItsOwnWordsAndLeavesNothingBehind(t *testing.T) {
 		{"someone else's blob", `echo '{"$blob":"sha256:` + strings.Repeat("0", 64) + `"}'`, crank.CodeWorkerOutput, "was not given"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := worker(t, "runtime: {command: [sh, main.sh]}\n"+operation, map[string]string{"main.sh": c.script})
+			w := worker(t, "runtime: {command: [sh, main.sh]}\n"+strings.Replace(operation, "3s", "1s", 1), map[string]string{"main.sh": c.script})
 			_, err := call(t, w).do(t.Context(), `{}`, nil)
 			e := crank.AsError(err)
 			if e == nil || e.Code != c.code || !strings.Contains(e.Message, c.says) {
@@ -232,7 +232,9 @@ func TestACommandThatTakesTooMuchMemoryIsStopped(t *testing.T) {
 	if !child.Capabilities().Measured {
 		t.Skip("this machine does not measure a running child's memory")
 	}
-	w := worker(t, "runtime: {command: [python3, -c, 'a = []\nwhile True: a.append(bytearray(b\"x\" * (4 << 20)))']}\n"+operation, nil)
+	w := worker(t, "runtime: {command: [python3, main.py]}\n"+operation, map[string]string{
+		"main.py": "a = []\nwhile True: a.append(bytearray(b'x' * (4 << 20)))\n",
+	})
 	_, err := call(t, w).do(t.Context(), `{}`, nil)
 	if e := crank.AsError(err); e == nil || e.Code != crank.CodeWorkerLimit || !strings.Contains(e.Message, "memory") {
 		t.Errorf("ends with %v", err)
