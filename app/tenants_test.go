@@ -504,6 +504,47 @@ func TestTheSameKeyOfTwoTenantsIsTwoKeys(t *testing.T) {
 	}
 }
 
+func TestATenantsAdminNeverBecomesAnOperator(t *testing.T) {
+	for name, observe := range map[string]bool{"policy enforced": false, "policy observed on the whole node": true} {
+		n := start(t, filepath.Join(t.TempDir(), "data"), app.Options{}, func(c *config.Config) { c.Observe = observe })
+		me := n.do("GET", "/v1/whoami", nil).json(t)
+		tenant := me["tenant"].(string)
+		place := func(role string) map[string]any {
+			return map[string]any{"tenant": tenant, "team": me["team"], "app": me["app"], "name": role, "roles": []string{role}}
+		}
+		operators := n.do("POST", "/v1/keys", place("operator"), "Key: "+n.operator()).json(t)["id"].(string)
+		caller := n.do("POST", "/v1/keys", place("caller")).json(t)["secret"].(string)
+		// Observing what policy would deny to calls must open no other door.
+		if a := n.do("PUT", "/v1/tenants/"+tenant+"/settings", map[string]any{"observe": true}); a.Status != http.StatusOK {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+		for _, c := range []struct {
+			key, method, path string
+			body              any
+		}{
+			{n.key, "POST", "/v1/tenants", map[string]any{"name": "mine"}},
+			{n.key, "POST", "/v1/deposits", map[string]any{"tenant": tenant, "amount": crank.Money{Micros: 1, Asset: "USD"}, "why": "free"}},
+			{n.key, "POST", "/v1/policies/reload", nil},
+			{n.key, "DELETE", "/v1/tenants/" + tenant + "/units/" + tenant, nil},
+			{n.key, "POST", "/v1/keys", place("operator")},
+			{n.key, "POST", "/v1/keys/" + operators + "/rotate", map[string]any{}},
+			{n.key, "DELETE", "/v1/keys/" + operators, nil},
+			{caller, "POST", "/v1/keys", place("caller")},
+			{caller, "POST", "/v1/keys/" + me["key"].(string) + "/rotate", map[string]any{}},
+			{caller, "PUT", "/v1/secrets/token", "x"},
+			{caller, "PUT", "/v1/budgets", map[string]any{"level": "tenant", "period": "day", "limit": crank.Money{Asset: "USD"}}},
+			{caller, "PUT", "/v1/tenants/" + tenant + "/settings", map[string]any{}},
+		} {
+			if a := n.do(c.method, c.path, c.body, "Key: "+c.key); a.Status != http.StatusForbidden {
+				t.Errorf("%s: %s %s %v: %d %s", name, c.method, c.path, c.body, a.Status, a.Body)
+			}
+		}
+		if a := n.do("POST", "/v1/tenants", map[string]any{"name": "theirs"}, "Key: "+n.operator()); a.Status != http.StatusCreated {
+			t.Errorf("the operator: %d %s", a.Status, a.Body)
+		}
+	}
+}
+
 // text reads what is public to all of a node's tenants.
 func text(t *testing.T, n *node, path string) string {
 	t.Helper()
