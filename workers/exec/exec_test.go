@@ -107,7 +107,7 @@ operations:
   - capability: w/do@1
     summary: Do it.
     output: true
-    limits: {time: 3s, memory: 256MiB}
+    limits: {time: 20s, memory: 256MiB}
     errors: [{code: CRK-4009, retryable: true}]
 `
 
@@ -212,7 +212,11 @@ func TestEveryWayToFailHasItsOwnWordsAndLeavesNothingBehind(t *testing.T) {
 		{"someone else's blob", `echo '{"$blob":"sha256:` + strings.Repeat("0", 64) + `"}'`, crank.CodeWorkerOutput, "was not given"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := worker(t, "runtime: {command: [sh, main.sh]}\n"+strings.Replace(operation, "3s", "1s", 1), map[string]string{"main.sh": c.script})
+			yaml := operation
+			if strings.Contains(c.says, "limit") {
+				yaml = strings.Replace(operation, "20s", "1s", 1)
+			}
+			w := worker(t, "runtime: {command: [sh, main.sh]}\n"+yaml, map[string]string{"main.sh": c.script})
 			_, err := call(t, w).do(t.Context(), `{}`, nil)
 			e := crank.AsError(err)
 			if e == nil || e.Code != c.code || !strings.Contains(e.Message, c.says) {

@@ -18,7 +18,7 @@ operations:
     summary: Do it.
     output: true
     properties: {streaming: true}
-    limits: {time: 3s, memory: 256MiB}
+    limits: {time: 6s, memory: 256MiB}
 `
 
 const talker = `
