@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/crank-platform/crank"
@@ -11,6 +12,7 @@ import (
 // compile checks the manifest, fills in default limits and compiles the schemas.
 func (h *Host) compile() error {
 	m := &h.manifest
+	m.Operations = slices.Clone(m.Operations) // limits are filled in; the worker's own list stays
 	var faults []crank.Fault
 	fault := func(path, format string, args ...any) {
 		faults = append(faults, crank.Fault{Path: path, Reason: fmt.Sprintf(format, args...)})

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/crank-platform/crank"
@@ -219,7 +220,7 @@ func (s *session) take(ctx context.Context, dir string, w written) error {
 		return crank.Wrap(crank.CodeStore, err, "the call's folder cannot be read")
 	}
 	defer root.Close()
-	f, err := root.Open(w.File)
+	f, err := root.OpenFile(w.File, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe in its place must not block us
 	if err != nil {
 		return crank.Wrap(crank.CodeWorkerOutput, err, "the worker names a file that it has not written")
 	}
