@@ -32,16 +32,17 @@ type Options struct {
 
 // The targets, by name.
 const (
-	Direct  = "direct"
-	Proxy   = "reverseproxy"
-	Nginx   = "nginx"
-	Inproc  = "crank-inproc"
-	HTTP    = "crank-http"
-	Process = "crank-process"
+	Direct      = "direct"       // the HTTP worker itself
+	Proxy       = "reverseproxy" // httputil.ReverseProxy, tuned, to that worker
+	Nginx       = "nginx"        // to that worker
+	HTTP        = "crank-http"   // a node, to that worker
+	Inproc      = "crank-inproc" // a node, to a Go function in it
+	MailInproc  = "mail-inproc"  // a node, to its built-in mail worker in the same process
+	MailProcess = "mail-process" // the same worker in sandboxed children
 )
 
 // AllTargets lists the targets in the order in which each round visits them.
-var AllTargets = []string{Direct, Proxy, Nginx, Inproc, HTTP, Process}
+var AllTargets = []string{Direct, Proxy, Nginx, HTTP, Inproc, MailInproc, MailProcess}
 
 // target is one way to have work done.
 type target struct {
@@ -126,5 +127,5 @@ func (b *bench) openRounds() int { return min(b.Rounds, 3) }
 // (each governed target and, at the same rate, the direct way).
 func (b *bench) slot(left time.Duration) time.Duration {
 	n := len(b.targets)*len(b.Conns)*(b.Rounds+1) + 2*(len(b.targets)-1)*b.openRounds()
-	return max(left/time.Duration(n), 200*time.Millisecond)
+	return max(left/time.Duration(n), 100*time.Millisecond)
 }

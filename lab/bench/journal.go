@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,6 +74,8 @@ const (
 	atOnce   = 4096 // records that one AppendAll is given
 	sampled  = 400  // receipts that are asked for later
 	appender = 2    // callers of AppendAll
+
+	leastRecords = 8 * atOnce // so that the older half has commits of its own
 )
 
 // crowd is the journal's run while it goes.
@@ -80,14 +83,20 @@ type crowd struct {
 	o        JournalOptions
 	report   *JournalReport
 	template crank.Receipt
-	ids      []string // some of the receipts, oldest first
+	samples  []sample // some of the receipts
 	half     int64    // commit time of the record in the middle, microseconds
+}
+
+// sample is a receipt that is asked for later.
+type sample struct {
+	id   string
+	time int64 // of its commit, microseconds
 }
 
 // Journal fills a journal through the node's own code and measures it.
 func Journal(ctx context.Context, o JournalOptions) (*JournalReport, error) {
-	if o.Records < 10*sampled {
-		return nil, fmt.Errorf("a journal of fewer than %d records says nothing", 10*sampled)
+	if o.Records < leastRecords {
+		return nil, fmt.Errorf("a journal of fewer than %d records says nothing", leastRecords)
 	}
 	if o.Dir == "" {
 		dir, err := os.MkdirTemp("", "crank-journal-")
@@ -183,7 +192,6 @@ func (c *crowd) fill(ctx context.Context, n *node) error {
 func (c *crowd) append(ctx context.Context, n *node) error {
 	var next, done atomic.Int64
 	var mu sync.Mutex
-	samples := map[int64]string{}
 	said := time.Now()
 	one := func() error {
 		for {
@@ -205,7 +213,7 @@ func (c *crowd) append(ctx context.Context, n *node) error {
 			for i, r := range written {
 				at := first + int64(i)
 				if at%int64(c.o.Records/sampled) == 0 {
-					samples[at] = r.Receipt.ID
+					c.samples = append(c.samples, sample{r.Receipt.ID, r.Time})
 				}
 				if at == int64(c.o.Records)/2 {
 					c.half = r.Time
@@ -225,10 +233,6 @@ func (c *crowd) append(ctx context.Context, n *node) error {
 	var err error
 	for range appender {
 		err = errors.Join(err, <-failed)
-	}
-	step := int64(c.o.Records / sampled)
-	for at := int64(0); at < int64(c.o.Records); at += step {
-		c.ids = append(c.ids, samples[at])
 	}
 	return err
 }
@@ -337,11 +341,11 @@ func (c *crowd) query(ctx context.Context, n *node) (err error) {
 			return err
 		}
 	}
-	if c.report.Proof, err = often(len(c.ids)/2, c.prove(ctx, door, 0)); err != nil {
+	if c.report.Proof, err = often(200, c.prove(ctx, door, c.samples)); err != nil {
 		return fmt.Errorf("a proof: %w", err)
 	}
 	err = errors.Join(
-		ask("one receipt by its id", 200, func(i int) error { _, err := operator.Receipt(ctx, c.ids[i%len(c.ids)]); return err }),
+		ask("one receipt by its id", 200, func(i int) error { _, err := operator.Receipt(ctx, c.samples[i%len(c.samples)].id); return err }),
 		ask("a tenant's newest 100 receipts", 50, list(door, mine)),
 		ask("100 from the middle, by time", 50, list(door, middle)),
 		ask("100 with a tag", 50, list(door, tagged)),
@@ -357,19 +361,15 @@ func (c *crowd) query(ctx context.Context, n *node) (err error) {
 	return err
 }
 
-// prove asks for proofs of sampled receipts of the caller's own tenant.
-func (c *crowd) prove(ctx context.Context, door *client.Client, from int) func(int) error {
-	var mine []string
-	for _, id := range c.ids[from:] {
-		if _, err := door.Receipt(ctx, id); err == nil {
-			mine = append(mine, id)
-		}
-	}
+// prove asks for the proofs of those of the receipts that are the caller's own.
+func (c *crowd) prove(ctx context.Context, door *client.Client, of []sample) func(int) error {
+	mine := slices.Clone(of)
+	mine = slices.DeleteFunc(mine, func(s sample) bool { _, err := door.Receipt(ctx, s.id); return err != nil })
 	return func(i int) error {
 		if len(mine) == 0 {
 			return errors.New("no sampled receipt is the caller's")
 		}
-		_, err := door.Proof(ctx, mine[i%len(mine)])
+		_, err := door.Proof(ctx, mine[i%len(mine)].id)
 		return err
 	}
 }
@@ -422,10 +422,17 @@ func (c *crowd) retain(ctx context.Context, n *node) error {
 func (c *crowd) after(ctx context.Context, n *node) (err error) {
 	door := n.client()
 	defer door.Close()
-	if _, err := door.Receipt(ctx, c.ids[0]); !crank.IsKind(err, crank.KindNotFound) {
-		return fmt.Errorf("a pruned receipt is answered with %w", err)
+	var young []sample
+	for _, s := range c.samples {
+		if s.time >= c.half {
+			young = append(young, s)
+			continue
+		}
+		if _, err := door.Receipt(ctx, s.id); !crank.IsKind(err, crank.KindNotFound) {
+			return fmt.Errorf("the receipt %s was pruned and is still told of (error %v)", s.id, err)
+		}
 	}
-	if c.report.ProofTwo, err = often(100, c.prove(ctx, door, len(c.ids)*3/4)); err != nil {
+	if c.report.ProofTwo, err = often(100, c.prove(ctx, door, young)); err != nil {
 		return fmt.Errorf("a proof after pruning: %w", err)
 	}
 	c.report.After, err = parts(c.o.Dir)

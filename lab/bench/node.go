@@ -15,35 +15,6 @@ import (
 	client "github.com/crank-platform/crank/sdk/go"
 )
 
-// The capabilities that are called. Both are idempotent, so their one journal
-// record is the receipt.
-const (
-	threadPath = "/v1/call/email/thread" // a worker that is built in, in Go
-	echoPath   = "/v1/call/bench/echo"   // the same HTTP worker that the proxies reach
-)
-
-const echoManifest = `version: 1
-worker: bench
-provider: bench
-description: The HTTP worker of the bench.
-http:
-  base_url: http://%s
-  routes:
-    - {capability: bench/echo@1, method: POST, path: /}
-operations:
-  - capability: bench/echo@1
-    summary: Give back what was given.
-    input:
-      type: object
-      required: [text]
-      additionalProperties: false
-      properties: {text: {type: string, maxLength: 65536}, n: {type: integer, minimum: 0}}
-    output: {type: object, required: [text]}
-    properties: {idempotent: true, deterministic: true}
-    limits: {time: 10s}
-    plan: {asset: USD, prices: [{meter: calls, price: "0.000100 USD"}]}
-`
-
 // node is a whole node in this process, with its REST door on loopback.
 type node struct {
 	*app.House
@@ -52,7 +23,8 @@ type node struct {
 	done chan error
 }
 
-// openNode brings a node up on a directory.
+// openNode brings a node up on a directory, with the echo beside the workers that
+// are built in.
 func openNode(ctx context.Context, dir string, flags map[string]string) (*node, error) {
 	all := map[string]string{"data_dir": dir, "listen": "127.0.0.1:0"}
 	for k, v := range flags {
@@ -63,7 +35,7 @@ func openNode(ctx context.Context, dir string, flags map[string]string) (*node, 
 		return nil, err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	house, err := app.Open(ctx, c, keys, app.Options{Log: log})
+	house, err := app.Open(ctx, c, keys, app.Options{Log: log, Workers: []crank.Worker{echo{}}})
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -43,31 +42,40 @@ func (b *bench) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	for _, isolation := range []string{"inproc", "process"} {
-		if !b.wants("crank-"+isolation) && !(isolation == "inproc" && b.wants(HTTP)) {
-			continue
-		}
-		s := setup{Dir: filepath.Join(b.dir, isolation), Isolation: isolation}
-		if isolation == "inproc" && b.wants(HTTP) {
-			s.Upstream = b.up.Address
-		}
-		fmt.Fprintf(b.Out, "a node, isolation %s\n", isolation)
-		n, err := role("node", s)
-		if err != nil {
-			return err
-		}
-		if b.wants("crank-" + isolation) {
-			b.add(target{name: "crank-" + isolation, address: n.Address, request: post(n.Address, threadPath, n.Key, threadBody()), costs: n})
-		}
-		if s.Upstream != "" {
-			b.add(target{name: HTTP, address: n.Address, request: post(n.Address, echoPath, n.Key, echo), worker: len(echo), costs: n, upstream: true})
-		}
+	if err := b.startNodes(role, echo); err != nil {
+		return err
 	}
 	slices.SortStableFunc(b.targets, func(x, y target) int {
 		return slices.Index(AllTargets, x.name) - slices.Index(AllTargets, y.name)
 	})
 	if len(b.targets) < 2 {
 		return errors.New("there is nothing to compare")
+	}
+	return nil
+}
+
+// startNodes brings up a node for each isolation that something needs.
+func (b *bench) startNodes(role func(string, setup) (*process, error), echo []byte) error {
+	thread := threadBody()
+	for _, isolation := range []string{"inproc", "process"} {
+		here := []target{{name: MailProcess, request: thread}}
+		paths := map[string]string{Inproc: givePath, HTTP: echoPath, MailInproc: threadPath, MailProcess: threadPath}
+		if isolation == "inproc" {
+			here = []target{{name: Inproc, request: echo, worker: len(echo)}, {name: HTTP, request: echo, worker: len(echo), upstream: true}, {name: MailInproc, request: thread}}
+		}
+		here = slices.DeleteFunc(here, func(t target) bool { return !b.wants(t.name) })
+		if len(here) == 0 {
+			continue
+		}
+		fmt.Fprintf(b.Out, "a node, isolation %s\n", isolation)
+		n, err := role("node", setup{Dir: filepath.Join(b.dir, isolation), Isolation: isolation, Upstream: b.up.Address})
+		if err != nil {
+			return err
+		}
+		for _, t := range here {
+			t.address, t.costs, t.request = n.Address, n, post(n.Address, paths[t.name], n.Key, t.request)
+			b.add(t)
+		}
 	}
 	return nil
 }
@@ -87,20 +95,6 @@ func (b *bench) startNginx(ctx context.Context, conns int, echo []byte) error {
 	b.started = append(b.started, n)
 	b.add(target{name: Nginx, address: n.address, request: post(n.address, "/", "", echo), worker: len(echo), costs: n, upstream: true})
 	return nil
-}
-
-// echoBody is 1 KiB of JSON for the HTTP worker.
-func echoBody() []byte {
-	const frame = len(`{"text":""}`)
-	return fmt.Appendf(nil, `{"text":%q}`, strings.Repeat("0123456789abcdef", 64)[:1024-frame])
-}
-
-// threadBody is 1 KiB of JSON for the built-in worker: one message with long names,
-// so that the work itself is little.
-func threadBody() []byte {
-	const frame = len(`{"messages":[{"message_id":"","subject":""}]}`)
-	text := strings.Repeat("0123456789abcdef", 32)
-	return fmt.Appendf(nil, `{"messages":[{"message_id":%q,"subject":%q}]}`, text, text[:1024-frame-len(text)])
 }
 
 // measured is one slot of one target.
