@@ -200,6 +200,10 @@ func tasksOf(uid int) int {
 	return n
 }
 
+// ownData is what the supervisor's own memory may need, in bytes. A program with
+// a lower wall gets that just after it is born.
+const ownData = 512 << 20
+
 // narrow lowers our own soft limits, for the program to be born with them, and
 // gives the way back. A hard limit lower than asked is kept.
 func narrow(ws []wall) (restore func(), err error) {
@@ -220,7 +224,11 @@ func narrow(ws []wall) (restore func(), err error) {
 			return nil, fmt.Errorf("limit %d: %w", w.what, err)
 		}
 		old = append(old, kept{w.what, lim})
-		lim.Cur = min(w.most, lim.Max)
+		most := w.most
+		if w.what == unix.RLIMIT_DATA {
+			most = max(most, ownData) // our own runtime must live through the fork
+		}
+		lim.Cur = min(most, lim.Max)
 		if err := syscall.Setrlimit(w.what, &lim); err != nil {
 			restore()
 			return nil, fmt.Errorf("limit %d: %w", w.what, err)
