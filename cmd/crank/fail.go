@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
@@ -90,7 +91,7 @@ func (p *program) tell(e *crank.Error) {
 		fmt.Fprintf(p.err, "%s %s\n", paint(bold, "mend:"), e.Mend)
 	}
 	if e.RetryAfter > 0 {
-		fmt.Fprintf(p.err, "retry after %s\n", e.RetryAfter)
+		fmt.Fprintf(p.err, "retry after %s\n", max(e.RetryAfter.Round(time.Second), time.Second))
 	}
 	fmt.Fprintln(p.err, paint(dim, string(e.Code)))
 }

@@ -44,13 +44,8 @@ func (p *program) with(ctx context.Context, who string, f func(context.Context, 
 	socket := app.SocketPath(c.DataDir)
 	for wait, until := 20*time.Millisecond, time.Now().Add(patience); ; wait = min(2*wait, 500*time.Millisecond) {
 		if x := answering(ctx, socket); x != nil {
-			x.Close()
-			return p.through(c, who, client.Config{Socket: socket}, func(x *client.Client) error {
-				if err := x.Live(ctx); err != nil { // holds a connection, so that a passing node stays
-					return err
-				}
-				return f(ctx, x)
-			})
+			defer x.Close() // its connection makes a node that is another command's stay
+			return p.through(c, who, client.Config{Socket: socket}, func(x *client.Client) error { return f(ctx, x) })
 		}
 		err := p.embedded(ctx, c, who, f)
 		if !locked(err) || time.Now().After(until) {
@@ -185,15 +180,15 @@ func (p *program) linger(ctx context.Context, h *app.House, socket string) {
 	}
 }
 
-// quietLog is the log of a node that nobody asked for by name: it warns.
+// quietLog is the log of a node that nobody asked for by name: what fails is told
+// as the command's own error, so it is silent unless log_level is set.
 func (p *program) quietLog(c config.Config) *slog.Logger {
-	level := slog.LevelWarn
 	for _, k := range p.keys {
 		if k.Name == "log_level" && k.From != "default" {
-			level = logLevel(c)
+			return newLog(p.err, c, logLevel(c))
 		}
 	}
-	return newLog(p.err, c, level)
+	return slog.New(slog.DiscardHandler)
 }
 
 func logLevel(c config.Config) slog.Level {

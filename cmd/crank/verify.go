@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 )
 
 func (p *program) verifyCommand() *cobra.Command {
-	var all bool
+	var all, print bool
 	var anchor, keys string
 	c := &cobra.Command{
 		Use: "verify [FILE]...", Short: "Check exported receipts, or with --all a whole data folder; needs no node",
@@ -27,6 +28,9 @@ record, receipt, chain, leaf and signature, and that the books balance.
 Without --keys the signatures prove only that whoever wrote the file made them.`,
 		Example: "  crank receipts proof rcpt_... -o r.json && crank verify r.json\n  crank verify --all --anchor /mnt/anchors",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if print {
+				return p.printKeys()
+			}
 			if all == (len(args) > 0) {
 				return usage("name files, or --all")
 			}
@@ -47,7 +51,29 @@ Without --keys the signatures prove only that whoever wrote the file made them.`
 	f.BoolVar(&all, "all", false, "check the whole data folder")
 	f.StringVar(&anchor, "anchor", "", "`folder` with checkpoints that were kept elsewhere, to find a rolled-back data folder")
 	f.StringVar(&keys, "keys", "", "`file` with the log's public keys that you trust")
+	f.BoolVar(&print, "print-keys", false, "print the public keys of the data folder's log, for --keys elsewhere")
 	return c
+}
+
+// printKeys writes the public keys of the data folder's log.
+func (p *program) printKeys() error {
+	c, err := p.config()
+	if err != nil {
+		return err
+	}
+	name, err := os.ReadFile(filepath.Join(c.DataDir, "node"))
+	if err != nil {
+		return fileError(err)
+	}
+	dir := filepath.Join(c.DataDir, "keys", "log")
+	if _, err := os.Stat(dir); err != nil {
+		return fileError(err)
+	}
+	ring, err := notesign.OpenRing(dir, strings.TrimSpace(string(name)), nil)
+	if err != nil {
+		return crank.Wrap(crank.CodeStore, err, "the log's keys cannot be read")
+	}
+	return p.print([]byte(ring.Keys().String()))
 }
 
 // trust reads the keys that the reader brings.
