@@ -49,8 +49,7 @@ func playEcho() {
 		case word == "hang":
 			time.Sleep(time.Hour)
 		case word == "burn":
-			for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end); {
-			}
+			burn(100 * time.Millisecond)
 		case word == "burn on":
 			for {
 			}
