@@ -39,7 +39,8 @@ func VerifyDir(ctx context.Context, dataDir string, o VerifyOptions) (verify.Rep
 	if err != nil {
 		return verify.Report{}, err
 	}
-	in := verify.Input{Source: journal, Dir: h.path("log"), Node: h.Node, Keys: o.Keys, Progress: o.Progress}
+	found := &indexes{Journal: journal, epochs: map[uint64]uint64{}}
+	in := verify.Input{Source: found, Dir: h.path("log"), Node: h.Node, Keys: o.Keys, Progress: o.Progress}
 	if len(in.Keys) == 0 {
 		ring, err := notesign.OpenRing(h.path("keys", "log"), h.Node, nil)
 		if err != nil {
@@ -57,7 +58,54 @@ func VerifyDir(ctx context.Context, dataDir string, o VerifyOptions) (verify.Rep
 	if err != nil && len(report.Faults) == 0 {
 		return report, err
 	}
+	if err := found.finish(ctx); err != nil {
+		return report, err
+	}
+	report.Faults = append(report.Faults, found.faults...)
 	return report, h.verifyViews(ctx, journal, &report)
+}
+
+// indexes checks, while the journal is read, that each receipt is found by its
+// call and each epoch where it begins: nothing else is kept beside the records.
+type indexes struct {
+	*receipts.Journal
+	epochs map[uint64]uint64 // where each begins, as the records say
+	faults []verify.Fault
+}
+
+func (x *indexes) fault(s receipts.Stored, why string) {
+	if len(x.faults) < verify.MaxFaults {
+		x.faults = append(x.faults, verify.Fault{Epoch: s.Epoch, Seq: s.Seq, Code: crank.CodeReceiptTampered, Why: why})
+	}
+}
+
+// Read reads records as the journal does.
+func (x *indexes) Read(ctx context.Context, after uint64, limit int) ([]receipts.Stored, error) {
+	batch, err := x.Journal.Read(ctx, after, limit)
+	for _, s := range batch {
+		if _, known := x.epochs[s.Epoch]; !known {
+			x.epochs[s.Epoch] = s.Seq
+		}
+		r, damaged := s.Record()
+		if damaged != nil || r.Receipt == nil {
+			continue // pruned, or told by what reads it next
+		}
+		if by, err := x.Receipt(ctx, "", r.Receipt.Call); err != nil || by.Seq != s.Seq {
+			x.fault(s, "the receipt is not found by its call")
+		}
+	}
+	return batch, err
+}
+
+// finish compares the epochs.
+func (x *indexes) finish(ctx context.Context) error {
+	epochs, err := x.Epochs(ctx)
+	for _, e := range epochs {
+		if x.epochs[e.Epoch] != e.FirstSeq {
+			x.fault(receipts.Stored{Epoch: e.Epoch, Seq: e.FirstSeq}, "no record begins this epoch here")
+		}
+	}
+	return err
 }
 
 // verifyViews computes what is derived from the journal again, and compares.
