@@ -54,7 +54,8 @@ func (h *House) Handler() http.Handler {
 	return rest.New(rest.Config{
 		Identity: h.Auth, Calls: h.calling(), Jobs: h.Jobs, Catalogue: h.Discovery, Books: h.Books(), Files: h.Blobs,
 		Office: h.Office(), Ready: h.ready, Metrics: m.handler(), Observe: m.observe,
-		MaxBody: h.Config.MaxBody, Version: Version(), Log: h.Log,
+		OpenMetrics: h.Config.TLSCert == "", // without TLS the door listens on loopback alone
+		MaxBody:     h.Config.MaxBody, Version: Version(), Log: h.Log,
 	})
 }
 

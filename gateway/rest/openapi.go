@@ -11,10 +11,16 @@ import (
 	"github.com/crank-platform/crank/api/status"
 )
 
-// openAPI answers the interface's description: the table of routes, and a path
-// for each capability that can be called now.
+// openAPI answers the interface's description: the table of routes and, to those
+// who show a key, a path for each capability that can be called now.
 func (d *door) openAPI(r *request) error {
 	doc := Describe(d.Version)
+	if r.Header.Get("Authorization") == "" {
+		return r.json(http.StatusOK, doc)
+	}
+	if err := d.identify(Route{}, r); err != nil {
+		return err
+	}
 	paths := doc["paths"].(map[string]any)
 	for _, op := range d.Catalogue.Snapshot().Capabilities() {
 		paths["/v1/call/"+op.Capability.Name()+"@"+strings.Split(string(op.Capability), "@")[1]] = capabilityPath(op)

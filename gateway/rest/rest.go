@@ -82,10 +82,13 @@ type Config struct {
 	Office    Office
 	Ready     func(context.Context) error // nil when calls can be served
 	Metrics   http.Handler
-	Observe   func(route string, status int, took time.Duration) // each request that was answered; nil: nobody listens
-	MaxBody   int64                                              // bytes; 0 means 2 GiB
-	Version   string
-	Log       *slog.Logger // default slog.Default()
+	// OpenMetrics shows /metrics without a key: for a door that only this machine
+	// reaches. Otherwise it needs a key that may "operate.metrics".
+	OpenMetrics bool
+	Observe     func(route string, status int, took time.Duration) // each request that was answered; nil: nobody listens
+	MaxBody     int64                                              // bytes; 0 means 2 GiB
+	Version     string
+	Log         *slog.Logger // default slog.Default()
 }
 
 type door struct {
@@ -105,7 +108,7 @@ func New(c Config) http.Handler {
 	for _, r := range d.routes() {
 		mux.Handle(r.Method+" "+r.Path, d.wrap(r))
 	}
-	mux.Handle("GET /metrics", c.Metrics)
+	mux.Handle("GET /metrics", d.wrap(Route{Method: "GET", Path: "/metrics", Public: c.OpenMetrics, serve: (*door).metrics}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if allowed := methods(d.routes(), r.URL.Path); allowed != "" {
 			w.Header().Set("Allow", allowed)
@@ -178,6 +181,17 @@ func (d *door) routes() []Route {
 		{"GET", "/v1/policies", "The policy that serves.", false, (*door).policyStatus},
 		{"POST", "/v1/policies/reload", "Read the policy's folder again.", false, (*door).policyReload},
 	}
+}
+
+// metrics answers in the Prometheus text format.
+func (d *door) metrics(r *request) error {
+	if !d.OpenMetrics {
+		if _, err := d.Office.Permit(r.Context(), r.principal, "operate.metrics", "", ""); err != nil {
+			return err
+		}
+	}
+	d.Metrics.ServeHTTP(r.w, r.Request)
+	return nil
 }
 
 // request is a request with who makes it.
