@@ -54,6 +54,11 @@ answer goes). Everything runs in its own process on loopback; CPU is told for ea
 			if quick && !c.Flags().Changed("time") {
 				o.Total = 45 * time.Second
 			}
+			if o.Binary != "" {
+				if err := ensure(c, o.Binary); err != nil {
+					return err
+				}
+			}
 			r, err := bench.Run(c.Context(), o)
 			if err != nil {
 				return err
@@ -67,7 +72,9 @@ answer goes). Everything runs in its own process on loopback; CPU is told for ea
 	f.IntSliceVar(&o.Conns, "conns", []int{1, 128}, "connections at once, each measured by itself")
 	f.StringSliceVar(&o.Only, "only", nil, fmt.Sprintf("ways to measure, of %s (default all)", strings.Join(bench.AllTargets, ", ")))
 	f.StringVar(&o.Dir, "dir", "", "where data directories are made (default: the system's temporary folder)")
-	f.StringVar(&o.Profile, "profile", "", "file for a CPU profile of "+bench.Inproc+" at the most connections")
+	f.StringVar(&o.Binary, "binary", "bin/crank", "the binary whose start is measured at the end; built where it is missing; \"\" leaves that out")
+	f.StringVar(&o.Profile, "profile", "", "file for a CPU profile of a node at the most connections")
+	f.StringVar(&o.ProfileOf, "profile-of", bench.Inproc, "the way whose node that is")
 	f.BoolVar(&quick, "quick", false, "45 seconds, coarser")
 	s.flags(c)
 	return c

@@ -18,14 +18,8 @@ func startCommand() *cobra.Command {
 		Use: "version-ready", Short: "How fast crank is there, and how much memory it keeps", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.Out = c.ErrOrStderr()
-			if _, err := os.Stat(o.Binary); errors.Is(err, fs.ErrNotExist) {
-				build := exec.CommandContext(c.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", o.Binary, "./cmd/crank")
-				build.Env = append(os.Environ(), "CGO_ENABLED=0")
-				build.Stdout, build.Stderr = c.ErrOrStderr(), c.ErrOrStderr()
-				c.PrintErrln("building", o.Binary)
-				if err := build.Run(); err != nil {
-					return err
-				}
+			if err := ensure(c, o.Binary); err != nil {
+				return err
 			}
 			r, err := bench.Start(c.Context(), o)
 			if err != nil {
@@ -38,4 +32,16 @@ func startCommand() *cobra.Command {
 	c.Flags().IntVar(&o.Times, "times", 10, "how often each start is measured")
 	s.flags(c)
 	return c
+}
+
+// ensure builds the binary where it is missing, from the folder of the module.
+func ensure(c *cobra.Command, binary string) error {
+	if _, err := os.Stat(binary); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	build := exec.CommandContext(c.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./cmd/crank")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Stdout, build.Stderr = c.ErrOrStderr(), c.ErrOrStderr()
+	c.PrintErrln("building", binary)
+	return build.Run()
 }

@@ -21,13 +21,16 @@ import (
 
 // Options bound a bench.
 type Options struct {
-	Dir     string        // where data directories are made; "" means the system's temporary folder
-	Total   time.Duration // about how long all of it takes
-	Rounds  int           // at least 1; medians are over these
-	Conns   []int         // connections at once, each measured by itself
-	Only    []string      // names of targets; none means all
-	Profile string        // file for a CPU profile of the inproc node at the most connections; "" for none
-	Out     io.Writer     // progress, for people
+	Dir    string        // where data directories are made; "" means the system's temporary folder
+	Total  time.Duration // about how long all of it takes
+	Rounds int           // at least 1; medians are over these
+	Conns  []int         // connections at once, each measured by itself
+	Only   []string      // names of targets; none means all
+	Out    io.Writer     // progress, for people
+
+	Binary    string // of crank, whose start is measured at the end; "" for none
+	Profile   string // file for a CPU profile at the most connections; "" for none
+	ProfileOf string // the target whose node that is of
 }
 
 // The targets, by name.
@@ -91,6 +94,12 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	if o.Profile != "" {
 		if err := b.profile(ctx, o.Profile); err != nil {
+			return nil, err
+		}
+	}
+	if o.Binary != "" {
+		fmt.Fprintln(o.Out, "the start of", o.Binary)
+		if r.Start, err = Start(ctx, StartOptions{Binary: o.Binary, Times: 5, Out: io.Discard}); err != nil {
 			return nil, err
 		}
 	}

@@ -19,6 +19,7 @@ type Report struct {
 	Rounds  int           `json:"rounds"`
 	Closed  []Closed      `json:"closed_loop"`
 	Open    []Open        `json:"open_loop"`
+	Start   *StartReport  `json:"start,omitempty"`
 	Notes   []string      `json:"notes,omitempty"`
 }
 
@@ -163,6 +164,10 @@ func (r *Report) write(w io.Writer, f format) error {
 			})
 		}
 		f.table(&b, []string{"way", "req/s due", "reached", "p50 ms", "p99 ms", "direct p50", "direct p99", "added p50", "added p99", "generator late p99"}, rows)
+	}
+	if r.Start != nil {
+		b.WriteString("\n")
+		r.Start.table(&b, f)
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "\nNote: %s.\n", n)

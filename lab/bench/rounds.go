@@ -213,12 +213,11 @@ func (b *bench) openLoop(ctx context.Context, slot time.Duration) error {
 	return nil
 }
 
-// profile takes a CPU profile of the node while its built-in worker is called
-// over every connection.
+// profile takes a CPU profile of a node while it is called over every connection.
 func (b *bench) profile(ctx context.Context, file string) error {
-	i := slices.IndexFunc(b.targets, func(t target) bool { return t.name == Inproc })
+	i := slices.IndexFunc(b.targets, func(t target) bool { return t.name == b.ProfileOf })
 	if i < 0 {
-		return errors.New("a profile is of " + Inproc)
+		return fmt.Errorf("%q is not measured, so there is no profile of it", b.ProfileOf)
 	}
 	n, ok := b.targets[i].costs.(*process)
 	if !ok {

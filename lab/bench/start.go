@@ -141,13 +141,19 @@ func (r *StartReport) Text(w io.Writer) error { return r.write(w, plain{}) }
 func (r *StartReport) Markdown(w io.Writer) error { return r.write(w, markdown{}) }
 
 func (r *StartReport) write(w io.Writer, f format) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", r.Machine)
+	r.table(&b, f)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r *StartReport) table(w io.Writer, f format) {
 	row := func(what string, t Took) []string {
 		return []string{what, fmt.Sprintf("p50 %s ms, p99 %s ms (%d times)", ms(t.P50), ms(t.P99), t.Times)}
 	}
 	mb := func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", r.Machine)
-	f.table(&b, []string{"what", "measured"}, [][]string{
+	f.table(w, []string{"what", "measured"}, [][]string{
 		{"size of the binary", mb(r.Size)},
 		row("crank version", r.Version),
 		row("crank up on a new data directory, until ready", r.First),
@@ -155,6 +161,4 @@ func (r *StartReport) write(w io.Writer, f format) error {
 		{"resident memory, idle", mb(r.Resident)},
 		{"resident memory after a call, with the worker's children", mb(r.Children)},
 	})
-	_, err := io.WriteString(w, b.String())
-	return err
 }
