@@ -179,7 +179,7 @@ func (p *program) policyHealth(ctx context.Context, dir string) finding {
 	if _, err := os.Stat(dir); err != nil {
 		return finding{What: "policy", OK: true, Says: "none yet; the first start writes one to " + dir}
 	}
-	results, err := testPolicy(ctx, dir)
+	results, err := app.TestPolicy(ctx, dir)
 	if err != nil {
 		return finding{What: "policy", Says: p.readable(nil, err).Error(), Mend: "Correct the named line."}
 	}

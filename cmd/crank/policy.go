@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crank-platform/crank"
+	"github.com/crank-platform/crank/app"
 	client "github.com/crank-platform/crank/sdk/go"
 )
 
@@ -29,6 +30,19 @@ type question struct {
 	Tags        map[string]string `json:"tags,omitempty"`
 	Constraints crank.Constraints `json:"constraints,omitzero"`
 	Parent      string            `json:"parent,omitempty"`
+}
+
+// policy is the question as the module asks it.
+func (q question) policy() app.Question {
+	return app.Question{
+		Action: q.Action, Tenant: q.Tenant, Object: q.Object, Principal: q.Principal, Capability: q.Capability, Properties: q.Operation,
+		Provider: q.Provider, InputBytes: q.InputBytes, Tags: q.Tags, Constraints: q.Constraints, Parent: q.Parent,
+	}
+}
+
+// questionOf is the other way round.
+func questionOf(q app.Question) question {
+	return question{q.Action, q.Tenant, q.Object, q.Principal, q.Capability, q.Properties, q.Provider, q.InputBytes, q.Tags, q.Constraints, q.Parent}
 }
 
 func (p *program) policyCommand() *cobra.Command {
@@ -95,7 +109,7 @@ func (p *program) policyTest() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			results, err := testPolicy(cmd.Context(), dir)
+			results, err := app.TestPolicy(cmd.Context(), dir)
 			if err != nil {
 				return err
 			}
@@ -151,7 +165,7 @@ func (p *program) policyEval() *cobra.Command {
 				}
 				q = all[0]
 			}
-			d, err := evalPolicy(cmd.Context(), dir, q)
+			d, err := app.EvalPolicy(cmd.Context(), dir, q.policy())
 			if err != nil {
 				return err
 			}
@@ -257,7 +271,11 @@ func (p *program) policyDiff() *cobra.Command {
 					return err
 				}
 			}
-			changes, err := diffPolicy(cmd.Context(), args[0], args[1], asked)
+			posed := make([]app.Question, len(asked))
+			for i, q := range asked {
+				posed[i] = q.policy()
+			}
+			changes, err := app.DiffPolicy(cmd.Context(), args[0], args[1], posed)
 			if err != nil {
 				return err
 			}
@@ -268,7 +286,7 @@ func (p *program) policyDiff() *cobra.Command {
 	return c
 }
 
-func (p *program) showChanges(asked int, changes []policyChange) error {
+func (p *program) showChanges(asked int, changes []app.PolicyChange) error {
 	type change struct {
 		Question question       `json:"question"`
 		Before   crank.Decision `json:"before"`

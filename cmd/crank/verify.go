@@ -139,25 +139,25 @@ func (p *program) verifyFiles(paths []string, trusted notesign.Keys) error {
 // maxBundle is more than any exported receipt has.
 const maxBundle = 8 << 20
 
-func (p *program) verifyFile(path string, trusted notesign.Keys) (report, error) {
+func (p *program) verifyFile(path string, trusted notesign.Keys) (app.VerifyReport, error) {
 	from := p.in
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return report{}, err
+			return app.VerifyReport{}, err
 		}
 		defer f.Close()
 		from = f
 	}
 	data, err := io.ReadAll(io.LimitReader(from, maxBundle))
 	if err != nil {
-		return report{}, err
+		return app.VerifyReport{}, err
 	}
-	return verifyBundle(data, trusted)
+	return app.VerifyBundle(data, trusted)
 }
 
 // facts is what a receipt that verifies says, on one line.
-func facts(r report) string {
+func facts(r app.VerifyReport) string {
 	var all []string
 	if r.Record != nil && r.Record.Receipt != nil {
 		x := r.Record.Receipt

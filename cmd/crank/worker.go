@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/crank-platform/crank/app"
 )
 
 func (p *program) workerCommand() *cobra.Command {
@@ -19,7 +21,7 @@ func (p *program) workerNew() *cobra.Command {
 			if dir == "" {
 				dir = args[0]
 			}
-			if err := newWorker(dir, args[0], lang); err != nil {
+			if err := app.NewWorker(dir, args[0], lang); err != nil {
 				return err
 			}
 			p.note("%s is a worker; %s/README.md says how to go on", args[0], dir)
@@ -29,7 +31,7 @@ func (p *program) workerNew() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&lang, "lang", "python", strings.Join(languages(), ", "))
+	c.Flags().StringVar(&lang, "lang", "python", strings.Join(app.Languages(), ", "))
 	c.Flags().StringVar(&dir, "dir", "", "`folder` to make; without it one of the worker's name")
 	return c
 }
