@@ -4,6 +4,7 @@ package docs_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io/fs"
 	"net"
@@ -12,11 +13,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
 const root = ".."
+
+// patience is how long a page may take.
+const patience = 3 * time.Minute
 
 // address is where the pages say that a node listens. Each page gets one of its
 // own instead, so that pages may run at the same time as anything else.
@@ -142,11 +147,15 @@ func play(t *testing.T, sh, program string, steps []step) {
 	}
 	listen := free(t)
 	var script strings.Builder
-	script.WriteString("set -e\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n")
+	fmt.Fprintf(&script, "set -e\ntrap 'exit 143' TERM\n"+ // what was left running ends with the page
+		"trap 's=$?; jobs -p >%[1]s/jobs; for j in $(cat %[1]s/jobs); do kill $j || :; done; wait; exit $s' EXIT\n", outs)
 	for i, s := range steps {
 		fmt.Fprintf(&script, "echo %d >'%s/at'\n{\n%s\n} >'%s/%d' 2>&1 </dev/null\n", i, outs, strings.ReplaceAll(s.command, address, listen), outs, i)
 	}
-	cmd := exec.Command(sh, "-c", script.String())
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, sh, "-c", script.String())
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.Dir = here
 	cmd.Env = []string{
 		"PATH=" + program + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + work, "XDG_CONFIG_HOME=" + work,

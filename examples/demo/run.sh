@@ -32,7 +32,7 @@ step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 # run shows a command of crank and runs it.
 run() {
 	printf '\n$ crank %s\n' "$*"
-	"$crank" "$@"
+	"$crank" "$@" 2>&1
 }
 
 # The Python script, unless there is no Python here that the sandbox lets run.
@@ -70,8 +70,8 @@ sed -n '1,8p' report.html
 
 step "A real mailbox becomes structured mail"
 run call email/parse sample.mbox -o mail.json
-echo "the subjects in mail.json:"
-grep -o '"subject": *"[^"]*"' mail.json | sed 's/^/  /'
+echo "the messages in mail.json:"
+sed 's/"threads":.*//' mail.json | grep -o '"subject":"[^"]*"' | sed 's/^/  /'
 
 step "The bill"
 run receipts list
@@ -80,9 +80,12 @@ run budget list
 
 step "Each receipt, exported with what proves it"
 mkdir proofs
+n=0
 for id in $("$crank" receipts list --json | grep -o 'rcpt_[0-9a-f]*' | sort -u); do
-	run receipts proof "$id" -o "proofs/$id.json"
+	n=$((n + 1))
+	run receipts proof "$id" -o "proofs/$n.json"
 done
+"$crank" verify --print-keys >log.keys
 
 step "The node stops"
 kill "$node"
@@ -91,7 +94,7 @@ node=
 tail -n 1 node.log
 
 step "Every receipt, and the whole journal, verified offline"
-run verify proofs/*.json
+run verify --keys log.keys proofs/*.json
 run verify --all
 
 printf '\nDone. Every call was identified, authorised, priced, paid from a budget, metered and proved.\n'
