@@ -159,6 +159,9 @@ func TestABackupOfARunningNodeRestoresIntoANewEpochThatVerifies(t *testing.T) {
 	if err := app.Restore(t.Context(), bytes.NewReader(tar.Bytes()), again); err != nil {
 		t.Fatal(err)
 	}
+	if report, err := app.VerifyDir(t.Context(), again, app.VerifyOptions{}); err != nil || report.Err() != nil {
+		t.Errorf("fresh from the backup it does not verify: %v, %v", err, report.Faults)
+	}
 	n = start(t, again, app.Options{}, func(c *config.Config) { c.Workers = []string{worker} })
 	if a := n.do("POST", "/v1/call/shout/loud", `{"text":"kept"}`, "Idempotency-Key: k"); a.Get("Crank-Receipt") != kept.Get("Crank-Receipt") {
 		t.Errorf("the restored node forgot a claim: %v", a.Header)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path"
 	"path/filepath"
@@ -108,7 +109,26 @@ func newEpoch(ctx context.Context, dataDir string) error {
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- journal.Run(running) }()
-	_, err = journal.NewEpoch(ctx, link)
+	head, err := journal.NewEpoch(ctx, link)
+	if err == nil {
+		h.journal = journal
+		err = h.firstCheckpoint(running, head.Seq)
+	}
+	stop()
+	return errors.Join(err, <-ended)
+}
+
+// firstCheckpoint runs the new epoch's log until its first record is under a
+// checkpoint, so that the restored directory verifies at once.
+func (h *House) firstCheckpoint(ctx context.Context, seq uint64) error {
+	h.Log, h.wake = slog.New(slog.DiscardHandler), make(chan struct{}, 1)
+	if err := h.buildMerkle(ctx, Options{}); err != nil {
+		return err
+	}
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- h.Merkle.Run(running) }()
+	err := h.Merkle.WaitFor(ctx, seq)
 	stop()
 	return errors.Join(err, <-ended)
 }

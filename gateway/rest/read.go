@@ -63,7 +63,7 @@ func (d *door) capability(r *request) error {
 func (d *door) unknown(c crank.Capability) error {
 	e := crank.E(crank.CodeUnknownCap, "there is no capability %q", c)
 	if near := d.Catalogue.Snapshot().Nearest(string(c), 3); len(near) > 0 {
-		e.Message += fmt.Sprintf("; did you mean %v?", near)
+		e.Message += "; did you mean " + strings.Trim(fmt.Sprint(near), "[]") + "?"
 	}
 	return e
 }
@@ -209,9 +209,10 @@ func usageCSV(r *request, by []string, rows []receipts.UsageRow) error {
 	meters := map[string]bool{}
 	for _, row := range rows {
 		for m := range row.Meters {
-			meters[m] = true
+			meters[m] = m != crank.MeterCalls // which has a column already
 		}
 	}
+	maps.DeleteFunc(meters, func(_ string, shown bool) bool { return !shown })
 	names := slices.Sorted(maps.Keys(meters))
 	w := csv.NewWriter(r.w)
 	_ = w.Write(slices.Concat(by, []string{"calls", "price", "asset"}, names))

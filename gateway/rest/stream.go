@@ -49,7 +49,7 @@ func (d *door) stream(r *request, c crank.Call) error {
 	out := newEvents(r.w)
 	a, err := d.Calls.Call(r.Context(), c, func(chunk crank.Chunk) error {
 		name := chunk.Event
-		if name == "" {
+		if name == "" || name == "answer" || name == "error" { // the last two are ours: they end the stream
 			name = "chunk"
 		}
 		return out.send(0, name, chunk.Data)

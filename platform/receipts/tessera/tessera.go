@@ -162,7 +162,7 @@ func final(err error) bool {
 
 // checkpointInterval is how often a growing log publishes: well within the
 // merge delay, and rare enough that signatures and syncs cost nothing.
-const checkpointInterval = 500 * time.Millisecond
+const checkpointInterval = 200 * time.Millisecond
 
 // session opens the log, feeds it until ctx ends or something fails, and closes it.
 func (l *Log) session(ctx context.Context) error {
@@ -185,7 +185,7 @@ func (l *Log) session(ctx context.Context) error {
 		WithCheckpointRepublishInterval(0).
 		WithBatching(batchSize, batchAge).
 		WithGarbageCollectionInterval(time.Second). // it clears at most 100 bundles each time
-		WithShutdownTimeout(20*checkpointInterval))
+		WithShutdownTimeout(50*checkpointInterval))
 	if refused := g.refusal(); refused != nil {
 		return refused
 	}
