@@ -179,12 +179,12 @@ var unruly = []struct {
 	status       int
 	code         crank.Code
 }{
-	{"endless", "while :; do sleep 6543.21; done", 429, crank.CodeWorkerLimit},
-	{"spinning", "while :; do :; done", 429, crank.CodeWorkerLimit},
+	{"endless", "while :; do sleep 6543.21; done", 504, crank.CodeDeadline},
+	{"spinning", "while :; do :; done", 504, crank.CodeDeadline},
 	{"forking", "while :; do sleep 6543.21 & done", 429, crank.CodeWorkerLimit},
 	{"fleeing", "(setsid sleep 6543.21 &) ; setsid sh -c 'sleep 6543.21 & sleep 6543.21' & echo '{}'", 200, ""},
 	{"flooding", "yes 0123456789012345678901234567890123456789", 429, crank.CodeWorkerLimit},
-	{"shouting", "yes 0123456789 >&2", 429, crank.CodeWorkerLimit},
+	{"shouting", "yes 0123456789 >&2", 504, crank.CodeDeadline},
 	{"mumbling", "echo not json", 502, crank.CodeWorkerOutput},
 	{"halving", `printf '{"a":'`, 502, crank.CodeWorkerOutput},
 	{"doubling", `printf '{"a":1,"a":2}'`, 502, crank.CodeWorkerOutput},
@@ -221,7 +221,7 @@ operations:
 			if code, _ := v["code"].(string); a.Status != u.status || code != string(u.code) {
 				t.Errorf("%s: %d %s; want %d %s", u.name, a.Status, a.Body, u.status, u.code)
 			}
-			if a.Status != http.StatusOK && a.Get("Crank-Price") != "0 USD" {
+			if a.Status != http.StatusOK && a.Get("Crank-Price") != "0.00 USD" {
 				t.Errorf("%s: a call that failed costs %q", u.name, a.Get("Crank-Price"))
 			}
 		})
@@ -350,7 +350,8 @@ func TestHostileAndBrokenInputIsRefusedByItsCode(t *testing.T) {
 		{"a blob beyond the node's limit", "POST", "/v1/blobs", strings.Repeat("x", 9<<20), nil, 413, crank.CodeTooLarge},
 		{"JSON beyond what travels inline", "POST", loud, `{"text":"` + strings.Repeat("x", 300<<10) + `"}`, []string{json}, 413, crank.CodeTooLarge},
 		{"JSON 10,000 deep", "POST", loud, `{"text":` + strings.Repeat("[", deep) + strings.Repeat("]", deep) + `}`, []string{json}, 422, crank.CodeTooDeep},
-		{"JSON 10,000 deep, in the universal form", "POST", "/v1/process", `{"service":"shout","operation":"loud","input":{"text":` + strings.Repeat("[", deep) + strings.Repeat("]", deep) + `}}`, []string{json}, 422, crank.CodeTooDeep},
+		{"JSON 600 deep, in the universal form", "POST", "/v1/process", `{"service":"shout","operation":"loud","input":{"text":` + strings.Repeat("[", 600) + strings.Repeat("]", 600) + `}}`, []string{json}, 422, crank.CodeTooDeep},
+		{"JSON 10,000 deep, in the universal form", "POST", "/v1/process", `{"service":"shout","operation":"loud","input":{"text":` + strings.Repeat("[", deep) + strings.Repeat("]", deep) + `}}`, []string{json}, 400, crank.CodeMalformedJSON},
 		{"a name twice", "POST", loud, `{"text":"a","text":"b"}`, []string{json}, 400, crank.CodeMalformedJSON},
 		{"two values", "POST", loud, `{"text":"a"}{"text":"b"}`, []string{json}, 400, crank.CodeMalformedJSON},
 		{"no UTF-8", "POST", loud, "{\"text\":\"\xff\xfe\"}", []string{json}, 400, crank.CodeMalformedJSON},
@@ -408,8 +409,9 @@ func tags(n int) (s string) {
 	return s
 }
 
-// raw sends bytes as they are and returns all that is answered.
-func (n *node) raw(text string) string {
+// raw sends bytes as they are, and no more where over says so, and returns all
+// that is answered.
+func (n *node) raw(text string, over bool) string {
 	n.t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(n.url, "http://"))
 	if err != nil {
@@ -420,7 +422,7 @@ func (n *node) raw(text string) string {
 		n.t.Fatal(err)
 	}
 	_, _ = io.WriteString(c, text)
-	if half, ok := c.(*net.TCPConn); ok {
+	if half, ok := c.(*net.TCPConn); ok && over {
 		_ = half.CloseWrite()
 	}
 	answer, _ := io.ReadAll(c)
@@ -430,7 +432,7 @@ func (n *node) raw(text string) string {
 func TestRequestsThatProxiesReadDifferentlyAreRefusedAtTheDoor(t *testing.T) {
 	n := start(t, filepath.Join(t.TempDir(), "data"), app.Options{}, func(c *config.Config) { c.Workers = []string{writeWorker(t, true)} })
 	const body = `{"text":"a"}`
-	head := "POST /v1/call/shout/loud HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer " + n.key + "\r\n"
+	head := "POST /v1/call/shout/loud HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nAuthorization: Bearer " + n.key + "\r\n"
 	chunked := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(body))
 	for name, c := range map[string]struct{ text, begins string }{
@@ -449,7 +451,7 @@ func TestRequestsThatProxiesReadDifferentlyAreRefusedAtTheDoor(t *testing.T) {
 		"a chunk's false size":    {head + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", "HTTP/1.1 4"},
 		"less than was announced": {head + "Content-Length: 5000\r\n\r\n" + body, "HTTP/1.1 4"},
 	} {
-		answer := n.raw(c.text)
+		answer := n.raw(c.text, name == "less than was announced")
 		if !strings.HasPrefix(answer, c.begins) {
 			t.Errorf("%s: answered %.200q, want %s", name, answer, c.begins)
 		}
@@ -458,7 +460,7 @@ func TestRequestsThatProxiesReadDifferentlyAreRefusedAtTheDoor(t *testing.T) {
 		}
 	}
 	// A request smuggled behind one that is read in two ways is never served.
-	answer := n.raw(head + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /v1/whoami HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + n.key + "\r\n\r\n")
+	answer := n.raw(head+"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /v1/whoami HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+n.key+"\r\n\r\n", false)
 	if strings.Contains(answer, "tenant_") || !strings.HasPrefix(answer, "HTTP/1.1 400 ") {
 		t.Errorf("a smuggled request: %q", answer)
 	}
