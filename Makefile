@@ -80,7 +80,7 @@ vet: ## go vet
 .PHONY: lint
 lint: ## golangci-lint, as pinned in tools/go.mod (its first compile takes a minute or two)
 	$(call say,golangci-lint)
-	@$(TOOL) golangci-lint run $(PKGS)
+	@$(TOOL) golangci-lint run --allow-parallel-runners $(PKGS)
 
 .PHONY: arrows
 arrows: ## Check which package may import which
