@@ -154,7 +154,9 @@ func (h *House) serve(ctx context.Context, l net.Listener, handler http.Handler,
 		h.Log.Warn("calls were still under way when the grace ended", "err", err)
 		_ = server.Close()
 	}
-	<-failed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }
 

@@ -237,11 +237,10 @@ operations:
 	if budget["held_micros"] != 0.0 || budget["spent_micros"] != 2000.0 {
 		t.Errorf("the budget stands at %v", budget)
 	}
-	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline") // elsewhere there is nothing to look at
 	var left []string
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		left = nil
-		procs, _ = filepath.Glob("/proc/[0-9]*/cmdline")
+		procs, _ := filepath.Glob("/proc/[0-9]*/cmdline") // elsewhere there is nothing to look at
 		for _, p := range procs {
 			line, _ := os.ReadFile(p)
 			if strings.Contains(string(line), "6543.21") || slices.ContainsFunc(folders, func(f string) bool { return strings.Contains(string(line), f) }) {

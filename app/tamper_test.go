@@ -369,6 +369,7 @@ func (h *history) forge(t *testing.T, m uint64, change func([]crank.Record) []cr
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer rows.Close()
 	var before, after []crank.Record
 	salts, heads, calls := map[uint64][]byte{}, map[string]receipts.Link{}, map[string][]byte{}
 	chain := func(r crank.Record, data []byte) {
@@ -408,6 +409,7 @@ func (h *history) forge(t *testing.T, m uint64, change func([]crank.Record) []cr
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer bySeq.Close()
 	for bySeq.Next() {
 		var id, data []byte
 		if err := bySeq.Scan(&id, &data); err != nil {

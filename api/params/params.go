@@ -73,10 +73,9 @@ func typed(schema json.RawMessage, value string) (any, error) {
 		return nil, typeError("is no " + want)
 	}
 	raw := json.RawMessage(value)
-	ok := true
+	var ok bool
 	switch value[0] {
-	case '"':
-		ok = false
+	case '"': // text, which is not wanted
 	case '{':
 		ok = want == "object"
 	case '[':

@@ -93,25 +93,6 @@ func tailOf(stderr string) string {
 	return "; its stderr ends: " + s
 }
 
-// causeOf is the error that stands for a reason.
-func causeOf(why Reason) error {
-	switch why {
-	case ByTimeout:
-		return ErrTimeout
-	case ByFlood:
-		return ErrFlooded
-	case ByMemory:
-		return ErrMemory
-	case ByCPU:
-		return ErrCPU
-	case ByProcesses:
-		return ErrProcesses
-	case ByProtocol:
-		return ErrProtocol
-	}
-	return ErrClosed
-}
-
 // limitOf words the bound of s that a reason is about.
 func (s Spec) limitOf(why Reason) string {
 	switch why {

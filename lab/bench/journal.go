@@ -429,7 +429,7 @@ func (c *crowd) after(ctx context.Context, n *node) (err error) {
 			continue
 		}
 		if _, err := door.Receipt(ctx, s.id); !crank.IsKind(err, crank.KindNotFound) {
-			return fmt.Errorf("the receipt %s was pruned and is still told of (error %v)", s.id, err)
+			return fmt.Errorf("the receipt %s was pruned and is still told of: %w", s.id, err)
 		}
 	}
 	if c.report.ProofTwo, err = often(100, c.prove(ctx, door, young)); err != nil {

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -33,12 +34,13 @@ type Loaded struct {
 type generator struct{ idle map[string][]*wire }
 
 func (g *generator) close() error {
+	var failed []error
 	for _, all := range g.idle {
 		for _, w := range all {
-			w.Close()
+			failed = append(failed, w.Close())
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // stale is how old a connection may be and still be used: servers close idle ones.

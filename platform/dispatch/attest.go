@@ -95,7 +95,7 @@ func (d *Dispatcher) closeOne(ctx context.Context, u unclosedCall) error {
 			return err
 		}
 	}
-	closed := u.receipt
+	var closed crank.Receipt
 	record, err := d.Journal.Append(ctx, crank.Record{Type: crank.TypeClosed, Receipt: &u.receipt})
 	switch {
 	case err == nil:

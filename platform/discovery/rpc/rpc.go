@@ -31,7 +31,6 @@ const (
 )
 
 type (
-	none    struct{}
 	publish struct {
 		Operation crank.Operation
 		Offer     crank.Offer

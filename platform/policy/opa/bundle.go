@@ -177,10 +177,12 @@ func compiler(b *bundle) *ast.Compiler {
 	return ast.NewCompiler().WithCapabilities(abilities()).WithSchemas(schemas).WithPathConflictsCheck(func(at []string) (bool, error) {
 		var v any = b.data
 		for _, part := range at {
-			object, ok := v.(map[string]any)
-			if v, ok = object[part]; !ok {
+			object, _ := v.(map[string]any)
+			inner, ok := object[part]
+			if !ok {
 				return false, nil
 			}
+			v = inner
 		}
 		return true, nil
 	})

@@ -46,10 +46,3 @@ func (c *cache) get(key []byte) (crank.Decision, bool) {
 }
 
 func (c *cache) put(key []byte, d crank.Decision) { c.of(key).Add(string(key), &d) }
-
-func (c *cache) len() (n int) {
-	for _, s := range c.shards {
-		n += s.Len()
-	}
-	return n
-}

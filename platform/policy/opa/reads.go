@@ -24,14 +24,14 @@ func analyse(c *ast.Compiler) analysis {
 	}
 	seen := map[place]bool{}
 	all := fields()
-	visit := func(ref ast.Ref) bool {
+	visit := func(ref ast.Ref) {
 		name := ref.String()
 		if _, is := a.random[name]; is && !a.random[name] {
 			a.random[name] = true
 			a.why = append(a.why, "it calls "+name+", at "+where(ref[0].Location))
 		}
 		if !ref[0].Equal(ast.InputRootDocument) {
-			return false
+			return
 		}
 		path := constants(ref[1:])
 		if len(path) == 0 {
@@ -39,7 +39,7 @@ func analyse(c *ast.Compiler) analysis {
 				a.why = append(a.why, "it reads input as a whole, at "+where(ref[0].Location))
 			}
 			a.whole = true
-			return false
+			return
 		}
 		for _, f := range all {
 			switch n := min(len(path), len(f.path)); {
@@ -50,7 +50,6 @@ func analyse(c *ast.Compiler) analysis {
 				seen[place{f.id, "", false}] = true
 			}
 		}
-		return false
 	}
 	done := map[*ast.Rule]bool{}
 	var reach func(*ast.Rule)
@@ -59,7 +58,10 @@ func analyse(c *ast.Compiler) analysis {
 			return
 		}
 		done[r] = true
-		ast.WalkRefs(r, visit)
+		ast.WalkRefs(r, func(ref ast.Ref) bool {
+			visit(ref)
+			return false
+		})
 		for dep := range c.Graph.Dependencies(r) {
 			if rule, ok := dep.(*ast.Rule); ok {
 				reach(rule)
