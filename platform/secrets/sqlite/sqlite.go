@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/crank-platform/crank"
 	"github.com/crank-platform/crank/kit/sqlitex"
 	"github.com/crank-platform/crank/platform/secrets"
 )
@@ -36,7 +37,7 @@ var _ secrets.Store = (*Store)(nil)
 func Open(ctx context.Context, path string) (*Store, error) {
 	db, err := sqlitex.Open(ctx, path, sqlitex.Full, steps...)
 	if err != nil {
-		return nil, err
+		return nil, crank.Wrap(crank.CodeStore, err, "the secrets cannot be opened")
 	}
 	if _, err := db.Write.ExecContext(ctx, "PRAGMA secure_delete = 1"); err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/crank-platform/crank"
 	"github.com/crank-platform/crank/kit/sqlitex"
 	"github.com/crank-platform/crank/platform/tenancy"
 )
@@ -35,7 +36,7 @@ var _ tenancy.Store = (*Store)(nil)
 func Open(ctx context.Context, path string) (*Store, error) {
 	db, err := sqlitex.Open(ctx, path, sqlitex.Full, steps...)
 	if err != nil {
-		return nil, err
+		return nil, crank.Wrap(crank.CodeStore, err, "the tenants cannot be opened")
 	}
 	return &Store{db}, nil
 }
