@@ -113,6 +113,23 @@ func TestAFullDiskFailsClosedAndRecovers(t *testing.T) {
 		}
 	}
 	many(1000, 48)
+	me := n.do("GET", "/v1/whoami", nil).json(t)
+	for path, body := range map[string]any{
+		"POST /v1/keys":          map[string]any{"team": me["team"], "app": me["app"], "name": "k", "roles": []string{"caller"}},
+		"PUT /v1/secrets/x":      strings.Repeat("s", 32<<10),
+		"PUT /v1/budgets":        map[string]any{"level": "key", "id": me["key"], "period": "day", "limit": crank.Money{Micros: 5, Asset: "USD"}},
+		"POST /v1/blobs":         strings.Repeat("b", 32<<10),
+		"POST /v1/jobs":          map[string]any{"capability": "shout/loud", "input": map[string]any{"text": "a"}},
+		"POST /v1/tenants/*":     map[string]any{"name": "team"},
+		"POST /v1/keys/*/rotate": map[string]any{},
+	} {
+		method, path, _ := strings.Cut(path, " ")
+		path = strings.Replace(path, "keys/*", "keys/"+me["key"].(string), 1)
+		path = strings.Replace(path, "tenants/*", "tenants/"+me["tenant"].(string)+"/units", 1)
+		if a := n.do(method, path, body); a.Status != http.StatusServiceUnavailable {
+			t.Errorf("on a full disk %s %s is answered %d %s", method, path, a.Status, a.Body)
+		}
+	}
 	info, err := f.Stat()
 	if err != nil {
 		t.Fatal(err)
