@@ -8,6 +8,7 @@ DATE   := $(shell git log -1 --format=%cI 2>/dev/null)
 VCS    := $(shell git status --short >/dev/null 2>&1 && echo true || echo false)
 BUILD   = $(GO) build -buildvcs=$(VCS) -trimpath -ldflags '-s -w'
 FUZZTIME ?= 10s
+RECORDS  ?= 1000000
 
 # Tests that build or list other packages: what they see is no part of the key
 # under which go test remembers a result, so they always run.
@@ -22,7 +23,7 @@ say = @printf '\n== %s\n' '$(1)'
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ build
 
@@ -119,6 +120,14 @@ fuzz: ## Each fuzz test for FUZZTIME (10s)
 bench: ## Side by side with a reverse proxy: throughput, latency, CPU, allocations
 	$(call say,crank-lab bench)
 	@$(GO) run ./cmd/crank-lab bench
+
+.PHONY: bench-start
+bench-start: build ## How fast `crank version` and a node are there, and how much memory it keeps
+	@$(GO) run ./cmd/crank-lab version-ready
+
+.PHONY: bench-journal
+bench-journal: ## A journal of RECORDS (1000000) records: start, proofs, queries, disk, retention
+	@$(GO) run ./cmd/crank-lab journal --records $(RECORDS)
 
 ##@ generate
 
