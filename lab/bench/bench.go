@@ -52,7 +52,7 @@ type target struct {
 	name     string
 	address  string
 	request  []byte
-	worker   int // bytes of the answer's body that are expected at least
+	body     int // bytes of the answer's body that are expected at least
 	costs    costly
 	upstream bool // the HTTP worker does the work
 }

@@ -28,14 +28,14 @@ func (b *bench) start(ctx context.Context) (err error) {
 	}
 	echo := echoBody()
 	if b.wants(Direct) {
-		b.add(target{name: Direct, address: b.up.Address, request: post(b.up.Address, "/", "", echo), worker: len(echo), upstream: true})
+		b.add(target{name: Direct, address: b.up.Address, request: post(b.up.Address, "/", "", echo), body: len(echo), upstream: true})
 	}
 	if b.wants(Proxy) {
 		p, err := role("proxy", setup{Upstream: b.up.Address, Conns: conns})
 		if err != nil {
 			return err
 		}
-		b.add(target{name: Proxy, address: p.Address, request: post(p.Address, "/", "", echo), worker: len(echo), costs: p, upstream: true})
+		b.add(target{name: Proxy, address: p.Address, request: post(p.Address, "/", "", echo), body: len(echo), costs: p, upstream: true})
 	}
 	if b.wants(Nginx) {
 		if err := b.startNginx(ctx, conns, echo); err != nil {
@@ -61,7 +61,7 @@ func (b *bench) startNodes(role func(string, setup) (*process, error), echo []by
 		here := []target{{name: MailProcess, request: thread}}
 		paths := map[string]string{Inproc: givePath, HTTP: echoPath, MailInproc: threadPath, MailProcess: threadPath}
 		if isolation == "inproc" {
-			here = []target{{name: Inproc, request: echo, worker: len(echo)}, {name: HTTP, request: echo, worker: len(echo), upstream: true}, {name: MailInproc, request: thread}}
+			here = []target{{name: Inproc, request: echo, body: len(echo)}, {name: HTTP, request: echo, body: len(echo), upstream: true}, {name: MailInproc, request: thread}}
 		}
 		here = slices.DeleteFunc(here, func(t target) bool { return !b.wants(t.name) })
 		if len(here) == 0 {
@@ -93,7 +93,7 @@ func (b *bench) startNginx(ctx context.Context, conns int, echo []byte) error {
 		return err
 	}
 	b.started = append(b.started, n)
-	b.add(target{name: Nginx, address: n.address, request: post(n.address, "/", "", echo), worker: len(echo), costs: n, upstream: true})
+	b.add(target{name: Nginx, address: n.address, request: post(n.address, "/", "", echo), body: len(echo), costs: n, upstream: true})
 	return nil
 }
 
@@ -108,7 +108,7 @@ func (m measured) rate() float64 { return float64(m.Requests) / m.Took.Seconds()
 
 // slotOf puts a load on one target and reads what every process used meanwhile.
 func (b *bench) slotOf(ctx context.Context, t target, l Load) (m measured, err error) {
-	l.Address, l.Request, l.Body = t.address, t.request, t.worker
+	l.Address, l.Request, l.Body = t.address, t.request, t.body
 	read := func() (own, up Usage, err error) {
 		if t.costs != nil {
 			if own, err = t.costs.usage(); err != nil {
