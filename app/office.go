@@ -263,7 +263,10 @@ func (o Office) checkBudget(ctx context.Context, b crank.Budget) (crank.Budget, 
 	case crank.LevelTenant:
 		b.ID = b.Tenant
 	case crank.LevelTeam, crank.LevelApp:
-		place, err := o.h.Tenancy.Resolve(ctx, b.Tenant, b.ID)
+		if u, err := o.h.Tenancy.Get(ctx, b.Tenant, b.ID); err == nil && u.Level == b.Level {
+			return b, nil
+		}
+		place, err := o.h.Tenancy.Resolve(ctx, b.Tenant, b.ID) // by names then
 		if err != nil {
 			return b, err
 		}

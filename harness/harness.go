@@ -57,6 +57,7 @@ type Host struct {
 type operation struct {
 	crank.Operation
 	input, output *schema.Schema
+	late          *crank.Error // what a call past the limit of time is told
 	window        window
 }
 
@@ -122,8 +123,7 @@ func (h *Host) handle(ctx context.Context, op *operation, call crank.Call, check
 	case <-ctx.Done():
 		return crank.Result{}, crank.Wrap(crank.CodeDeadline, ctx.Err(), "%s was busy until the deadline", h.manifest.Worker)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, op.Limits.Time,
-		crank.E(crank.CodeWorkerLimit, "%s ran longer than its limit of %s", call.Capability, op.Limits.Time))
+	ctx, cancel := context.WithTimeoutCause(ctx, op.Limits.Time, op.late)
 	defer cancel()
 
 	s := &session{host: h, op: op, tenant: call.Principal.Tenant, left: op.Limits.OutputBytes}

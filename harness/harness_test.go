@@ -143,7 +143,7 @@ func TestWhateverAWorkerDoesTheCallEndsInOrder(t *testing.T) {
 			`{}`:              crank.CodeInvalidInput,
 			`{"do":"upper","file":{"$blob":"` + ref.Digest.String() + `","size":5}}`:          "",
 			`{"do":"upper","file":{"$blob":"` + crank.DigestOf("x").String() + `","size":5}}`: crank.CodeBlobUnknown,
-			`{"do":"forever"}`: crank.CodeWorkerLimit,
+			`{"do":"forever"}`: crank.CodeDeadline,
 			`{"do":"memory"}`:  crank.CodeWorkerLimit,
 			`{"do":"exit"}`:    crank.CodeWorkerFailed,
 		} {

@@ -54,6 +54,8 @@ func (h *Host) compile() error {
 			}
 		}
 		fill(&op.Limits)
+		op.late = crank.E(crank.CodeDeadline, "%s ran longer than its limit of %s", op.Capability, op.Limits.Time).
+			Mending("Send a smaller input, or raise the operation's limit of time.")
 		m.Operations[i] = op.Operation
 		h.ops[op.Capability] = op
 	}
@@ -63,12 +65,15 @@ func (h *Host) compile() error {
 	return nil
 }
 
+// childProcessors is how many processors a child may use at once.
+const childProcessors = 2
+
 func fill(l *crank.Limits) {
 	if l.Time == 0 {
 		l.Time = DefaultTime
 	}
 	if l.CPU == 0 {
-		l.CPU = l.Time
+		l.CPU = childProcessors * l.Time
 	}
 	if l.MemoryBytes == 0 {
 		l.MemoryBytes = DefaultMemoryBytes

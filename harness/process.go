@@ -72,7 +72,7 @@ func newChildren(h *Host) *children {
 				self = os.Args[0]
 			}
 			return child.Spec{
-				Path: self, Env: []string{childEnv + "=" + h.manifest.Worker, "GOMAXPROCS=2", fmt.Sprintf("GOMEMLIMIT=%d", limits.MemoryBytes*3/4)},
+				Path: self, Env: []string{childEnv + "=" + h.manifest.Worker, fmt.Sprintf("GOMAXPROCS=%d", childProcessors), fmt.Sprintf("GOMEMLIMIT=%d", limits.MemoryBytes*3/4)},
 				Limits:   child.Limits{CPU: limits.CPU, Memory: limits.MemoryBytes, FileSize: limits.OutputBytes, OpenFiles: 256, Processes: 64},
 				MaxFrame: maxMessage, Timeout: limits.Time + time.Second,
 			}
@@ -183,7 +183,9 @@ func stopped(err error, op *operation, stderr []byte) error {
 	}
 	if stop, ok := errors.AsType[*child.StoppedError](err); ok {
 		switch stop.Reason {
-		case child.ByTimeout, child.ByMemory, child.ByCPU, child.ByProcesses, child.ByFlood:
+		case child.ByTimeout:
+			return op.late
+		case child.ByMemory, child.ByCPU, child.ByProcesses, child.ByFlood:
 			return crank.Wrap(crank.CodeWorkerLimit, err, "%s went past its limit of %s", op.Capability, stop.Reason)
 		case child.ByContext:
 			return err

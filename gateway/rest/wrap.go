@@ -44,6 +44,9 @@ func (d *door) wrap(route Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		seen := &recorder{ResponseWriter: w, status: http.StatusOK}
+		if r.ContentLength != 0 {
+			r.Body = &patient{r.Body, http.NewResponseController(w)}
+		}
 		req := &request{Request: r, w: seen}
 		err := d.identify(route, req)
 		if err == nil {

@@ -57,8 +57,8 @@ var ErrNotSent = errors.New("dispatch: nothing was sent")
 // told makes the reason of an ending exact: the caller's own leaving or the
 // deadline, where a worker only noticed that it was stopped.
 func (d *Dispatcher) told(ctx context.Context, s *state, failure error) error {
-	if failure == nil {
-		return nil
+	if failure == nil || crank.AsError(failure).Code == crank.CodeWorkerLimit {
+		return failure
 	}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):

@@ -78,7 +78,7 @@ func (w *Worker) broke(op crank.Operation, err error, stdout int64) error {
 	if stop, ok := errors.AsType[*child.StoppedError](err); ok {
 		switch stop.Reason {
 		case child.ByTimeout:
-			return because(crank.E(crank.CodeWorkerLimit, "%s ran longer than its limit of %s and was stopped", name, op.Limits.Time), err)
+			return because(crank.E(crank.CodeDeadline, "%s ran longer than its limit of %s and was stopped", name, op.Limits.Time), err)
 		case child.ByMemory:
 			return because(crank.E(crank.CodeWorkerLimit, "%s used more memory than its limit of %d bytes and was stopped", name, op.Limits.MemoryBytes), err)
 		case child.ByCPU:

@@ -85,7 +85,7 @@ func TestAProcessThatBreaksTheProtocolIsReplaced(t *testing.T) {
 	}{
 		{"error", crank.CodeMalformedFile, "no wheels"},
 		{"crash", crank.CodeWorkerFailed, "ValueError: the axle broke"},
-		{"hang", crank.CodeWorkerLimit, "longer than its limit"},
+		{"hang", crank.CodeDeadline, "longer than its limit"},
 		{"chat", crank.CodeWorkerOutput, "one JSON value on one line"},
 		{"other", crank.CodeWorkerOutput, "not the call's"},
 		{"both", crank.CodeWorkerOutput, "one of"},
