@@ -93,6 +93,8 @@ go-test: ## All tests, arrows and documentation among them
 	$(call say,go test (a line for each package that is done))
 	@$(GO) test -timeout 14m $$($(GO) list $(PKGS) | grep -Ev '$(OUTWARD)')
 	@$(GO) test -timeout 14m -count=1 $$($(GO) list $(PKGS) | grep -E '$(OUTWARD)')
+	$(call say,the end-to-end tests again with ledger and discovery behind rpc)
+	@CRANK_TEST_WIRE=1 $(GO) test -timeout 14m -skip 'Byte|Record|Forged|RolledBack|FullDisk|Hostile' ./app
 	@$(GO) -C tools test ./...
 
 .PHONY: vuln
@@ -115,6 +117,11 @@ fuzz: ## Each fuzz test for FUZZTIME (10s)
 			$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; \
 	done
+
+.PHONY: chaos
+chaos: ## Kill a node under load 20 times and check that every promise was kept
+	$(call say,kill -9 under load)
+	@CHAOS_ROUNDS=20 $(GO) test -v -count=1 -timeout 15m -run Killed ./lab/chaos
 
 .PHONY: bench
 bench: ## Side by side with a reverse proxy: throughput, latency, CPU, allocations
