@@ -94,7 +94,7 @@ func (p *Pool) take(ctx context.Context) (*Proc, error) {
 func (p *Pool) Put(proc *Proc) {
 	worn := !proc.Alive() || proc.unasked() ||
 		p.MaxUses > 0 && proc.Uses() >= p.MaxUses ||
-		p.MaxRSS > 0 && proc.Usage().MaxRSS > p.MaxRSS
+		p.MaxRSS > 0 && proc.r.peak.Load() > p.MaxRSS // as its last exchange saw it
 	p.mu.Lock()
 	p.setUp()
 	keep := !worn && !p.closed
