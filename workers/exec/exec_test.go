@@ -196,7 +196,7 @@ func TestEveryWayToFailHasItsOwnWordsAndLeavesNothingBehind(t *testing.T) {
 		{"names an error not its own", `echo '{"error":{"code":"CRK-2101","message":"denied"}}'; exit 1`, crank.CodeWorkerFailed, "denied"},
 		{"never ends", `sleep 1000 & sleep 1000`, crank.CodeDeadline, "longer than its limit of 1s"},
 		{"spins", `while :; do :; done`, crank.CodeDeadline, "limit"},
-		{"forks", `f() { f | f & }; f; sleep 1000`, crank.CodeWorkerLimit, "limit"},
+		{"forks", `f() { f | f & }; f; sleep 1000`, crank.CodeWorkerLimit, "more processes"},
 		{"floods stdout", `while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done`, crank.CodeWorkerLimit, "printed more than"},
 		{"floods stderr", `head -c 3000000 /dev/zero | tr '\0' x >&2; exit 3`, crank.CodeWorkerFailed, "exit status 3"},
 		{"no JSON", `echo hello`, crank.CodeWorkerOutput, "not one JSON value"},

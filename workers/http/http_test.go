@@ -182,12 +182,12 @@ func TestEveryWayAServiceFailsHasItsOwnCode(t *testing.T) {
 		code             crank.Code
 		says             string
 	}{
-		{"slow", "w/json@1", stuck, crank.CodeWorkerLimit, "longer than its limit"},
+		{"slow", "w/json@1", stuck, crank.CodeDeadline, "longer than its limit"},
 		{"slow within the body", "w/json@1", func(w http.ResponseWriter, r *http.Request) {
 			status(200, "", "[")(w, r)
 			w.(http.Flusher).Flush()
 			stuck(w, r)
-		}, crank.CodeWorkerLimit, "longer than its limit"},
+		}, crank.CodeDeadline, "longer than its limit"},
 		{"truncated", "w/json@1", status(200, "Content-Length: 100", "{}"), crank.CodeWorkerFailed, "broke within"},
 		{"truncated file", "w/file@1", status(200, "Content-Length: 100", "{}"), crank.CodeWorkerFailed, "broke within"},
 		{"wrong type", "w/json@1", status(200, "Content-Type: text/html", "<p>"), crank.CodeWorkerOutput, `"text/html"`},
