@@ -253,7 +253,7 @@ func (w *Worker) Do(ctx context.Context, t crank.Task) (crank.Result, error) {
 		return crank.Result{}, crank.E(crank.CodeUnknownCap, "%s does not provide %s", w.manifest.Worker, t.Capability)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, r.op.Limits.Time,
-		crank.E(crank.CodeWorkerLimit, "%s took longer than its limit of %s", w.manifest.Worker, r.op.Limits.Time))
+		crank.E(crank.CodeDeadline, "%s took longer than its limit of %s", w.manifest.Worker, r.op.Limits.Time))
 	defer cancel()
 	req, done, err := w.request(ctx, r, t)
 	if err != nil {
