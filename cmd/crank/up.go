@@ -44,11 +44,6 @@ func (p *program) workerFlag(c *cobra.Command) {
 	}
 }
 
-// collectAt lets a node's heap grow to five times what lives before it is
-// collected: a call leaves much behind and little lives on. Measured beside
-// GOGC=100 it serves 17 % to 94 % more calls a second (docs/explanation/performance.md).
-const collectAt = 400
-
 // up runs a node until it is told to stop.
 func (p *program) up(ctx context.Context, o app.Options) error {
 	c, err := p.config()
@@ -57,7 +52,7 @@ func (p *program) up(ctx context.Context, o app.Options) error {
 	}
 	o.Log = newLog(p.err, c, logLevel(c))
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
+		debug.SetGCPercent(app.CollectAt)
 	}
 	h, err := app.Open(ctx, c, p.keys, o)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/crank-platform/crank"
@@ -71,6 +72,9 @@ func startNode(ctx context.Context, s setup) (role, error) {
 			return nil, err
 		}
 		flags["workers"] = worker
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(app.CollectAt) // as `crank up` does
 	}
 	n, err := openNode(ctx, filepath.Join(s.Dir, "data"), flags)
 	if err != nil {
