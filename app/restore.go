@@ -127,8 +127,14 @@ func (h *House) firstCheckpoint(ctx context.Context, seq uint64) error {
 	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- h.Merkle.Run(running) }()
-	err := h.Merkle.WaitFor(ctx, seq)
+	go func() {
+		ended <- h.Merkle.Run(running)
+		stop() // nobody waits for a log that has ended
+	}()
+	err := h.Merkle.WaitFor(running, seq)
 	stop()
-	return errors.Join(err, <-ended)
+	if failed := <-ended; failed != nil {
+		return failed
+	}
+	return err
 }

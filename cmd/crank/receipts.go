@@ -8,11 +8,32 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crank-platform/crank"
+	"github.com/crank-platform/crank/app"
 	client "github.com/crank-platform/crank/sdk/go"
 )
 
 func (p *program) receiptsCommand() *cobra.Command {
-	return p.parent("receipts", "The records of calls", p.receiptsList(), p.receiptsShow(), p.receiptsProof())
+	return p.parent("receipts", "The records of calls", p.receiptsList(), p.receiptsShow(), p.receiptsProof(), p.receiptsRotate())
+}
+
+func (p *program) receiptsRotate() *cobra.Command {
+	return &cobra.Command{
+		Use: "rotate-keys", Short: "Give the data folder's log new signing keys; no node may use it meanwhile", Args: cobra.NoArgs,
+		Long: `Give the log of the data folder new signing keys. The old ones sign the handover and
+go on to verify what they signed. Prints the public keys of every generation, for
+` + "`crank verify --keys`" + ` elsewhere.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := p.config()
+			if err != nil {
+				return err
+			}
+			keys, err := app.RotateLogKeys(cmd.Context(), c.DataDir)
+			if err != nil {
+				return err
+			}
+			return p.print([]byte(keys.String()))
+		},
+	}
 }
 
 func (p *program) receiptsList() *cobra.Command {
