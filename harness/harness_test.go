@@ -37,7 +37,7 @@ func (odd) Manifest() crank.Manifest {
 		Capability: "odd/do@1", Summary: "Do what the input says.",
 		Input:      json.RawMessage(`{"type":"object","required":["do"]}`),
 		Output:     json.RawMessage(`{"type":"object","required":["done"]}`),
-		Limits:     crank.Limits{Time: 2 * time.Second, MemoryBytes: oddMemory, InputBytes: 1 << 20, OutputBytes: 1 << 10},
+		Limits:     crank.Limits{Time: oddTime, MemoryBytes: oddMemory, InputBytes: 1 << 20, OutputBytes: 1 << 10},
 		Properties: crank.Properties{Streaming: true, Idempotent: true},
 	}}}
 }

@@ -2,4 +2,9 @@
 
 package harness_test
 
-const oddMemory = 256 << 20
+import "time"
+
+const (
+	oddMemory = 256 << 20
+	oddTime   = 3 * time.Second
+)

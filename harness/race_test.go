@@ -2,5 +2,10 @@
 
 package harness_test
 
-// The race detector's own memory counts as the child's.
-const oddMemory = 3 << 30
+import "time"
+
+// The race detector's own memory counts as the child's, and filling it takes time.
+const (
+	oddMemory = 3 << 30
+	oddTime   = 20 * time.Second
+)
