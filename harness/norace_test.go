@@ -7,4 +7,5 @@ import "time"
 const (
 	oddMemory = 256 << 20
 	oddTime   = 3 * time.Second
+	racing    = false
 )
